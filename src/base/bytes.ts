@@ -1,0 +1,211 @@
+import { QuorateError } from './error.ts';
+
+/** Bytes that do not mean what they should: from a peer, a client or a file. */
+export class DecodeError extends QuorateError {
+  constructor(message: string) {
+    super('MALFORMED', message);
+  }
+}
+
+const decoder = new TextDecoder('utf-8');
+const encoder = new TextEncoder();
+
+/** Reads little-endian fields from a buffer; throws DecodeError when a field runs past the end. */
+export class ByteReader {
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+  offset: number;
+
+  constructor(bytes: Uint8Array, offset = 0) {
+    this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.offset = offset;
+  }
+
+  get remaining(): number {
+    return this.bytes.length - this.offset;
+  }
+
+  #take(count: number): number {
+    const at = this.offset;
+    if (count < 0 || at + count > this.bytes.length) {
+      throw new DecodeError(
+        `a field of ${count} bytes at ${at} runs past the end (${this.bytes.length})`,
+      );
+    }
+    this.offset = at + count;
+    return at;
+  }
+
+  u8(): number {
+    return this.bytes[this.#take(1)];
+  }
+  u16(): number {
+    return this.#view.getUint16(this.#take(2), true);
+  }
+  u32(): number {
+    return this.#view.getUint32(this.#take(4), true);
+  }
+  u64(): bigint {
+    return this.#view.getBigUint64(this.#take(8), true);
+  }
+  i64(): bigint {
+    return this.#view.getBigInt64(this.#take(8), true);
+  }
+  f64(): number {
+    return this.#view.getFloat64(this.#take(8), true);
+  }
+
+  /** A u64 that must be a safe integer: an index, a term, a count or a length. */
+  safe(): number {
+    const at = this.#take(8);
+    const high = this.#view.getUint32(at + 4, true);
+    if (high >= 0x200000) throw new DecodeError(`the number at ${at} is above 2^53`);
+    return high * 2 ** 32 + this.#view.getUint32(at, true);
+  }
+
+  /** `count` bytes, sharing memory with the buffer. */
+  take(count: number): Uint8Array {
+    const at = this.#take(count);
+    return this.bytes.subarray(at, at + count);
+  }
+
+  skip(count: number): void {
+    this.#take(count);
+  }
+
+  /** Zero-terminated UTF-8, without padding. */
+  cstring(): string {
+    const end = this.bytes.indexOf(0, this.offset);
+    if (end < 0) throw new DecodeError(`the text at ${this.offset} has no terminator`);
+    const text = decoder.decode(this.bytes.subarray(this.offset, end));
+    this.offset = end + 1;
+    return text;
+  }
+
+  /** Zero-terminated UTF-8, padded to a multiple of 8 counted from the field's start (client-protocol.md §2). */
+  text(): string {
+    const start = this.offset;
+    const text = this.cstring();
+    this.offset = Math.min(this.bytes.length, start + pad8(this.offset - start));
+    return text;
+  }
+}
+
+/** Appends little-endian fields to a buffer that grows by doubling. */
+export class ByteWriter {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView;
+  #length = 0;
+
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  #reserve(count: number): number {
+    const at = this.#length;
+    if (at + count > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(this.#bytes.length * 2, at + count));
+      grown.set(this.#bytes.subarray(0, at));
+      this.#bytes = grown;
+      this.#view = new DataView(grown.buffer);
+    }
+    this.#length = at + count;
+    return at;
+  }
+
+  u8(value: number): this {
+    this.#view.setUint8(this.#reserve(1), value);
+    return this;
+  }
+  u16(value: number): this {
+    this.#view.setUint16(this.#reserve(2), value, true);
+    return this;
+  }
+  u32(value: number): this {
+    this.#view.setUint32(this.#reserve(4), value, true);
+    return this;
+  }
+  u64(value: bigint): this {
+    this.#view.setBigUint64(this.#reserve(8), value, true);
+    return this;
+  }
+  i64(value: bigint): this {
+    this.#view.setBigInt64(this.#reserve(8), value, true);
+    return this;
+  }
+  f64(value: number): this {
+    this.#view.setFloat64(this.#reserve(8), value, true);
+    return this;
+  }
+
+  /** A u64 from a safe integer ≥ 0. */
+  safe(value: number): this {
+    const at = this.#reserve(8);
+    this.#view.setUint32(at, value >>> 0, true);
+    this.#view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
+    return this;
+  }
+
+  raw(bytes: Uint8Array): this {
+    this.#bytes.set(bytes, this.#reserve(bytes.length));
+    return this;
+  }
+
+  zeros(count: number): this {
+    this.#bytes.fill(0, this.#reserve(count), this.#length);
+    return this;
+  }
+
+  /** Zero-terminated UTF-8 without padding. */
+  cstring(text: string): this {
+    return this.raw(encoder.encode(text)).u8(0);
+  }
+
+  /** Zero-terminated UTF-8 padded to a multiple of 8 (client-protocol.md §2). */
+  text(text: string): this {
+    const bytes = encoder.encode(text);
+    return this.raw(bytes).zeros(pad8(bytes.length + 1) - bytes.length);
+  }
+
+  /** Overwrites a u32 written earlier. */
+  patchU32(at: number, value: number): this {
+    this.#view.setUint32(at, value, true);
+    return this;
+  }
+
+  /** What has been written, sharing memory with the writer: take it, then use the writer no more. */
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** A copy of exact size in a buffer of its own, fit to be transferred to another thread. */
+  copy(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  /** Forgets what was written and starts again in the same memory. */
+  clear(): void {
+    this.#length = 0;
+  }
+}
+
+/** The next multiple of 8. */
+export function pad8(length: number): number {
+  return Math.ceil(length / 8) * 8;
+}
+
+/** UTF-8 bytes of a text. */
+export function utf8(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** Text of UTF-8 bytes; invalid sequences become U+FFFD. */
+export function fromUtf8(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}

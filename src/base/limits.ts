@@ -1,0 +1,51 @@
+/** Every bound of the system by name (RULES M13). docs/limits.md is the table for users. */
+export const LIMITS = {
+  /** Largest client message, header included. */
+  clientMessageBytes: 64 * 1024 * 1024,
+  /** Largest header of a raft message (raft-rpc.md §17). */
+  raftHeaderBytes: 4 * 1024 * 1024,
+  /** Largest payload of a raft message; C after 1.18.6 refuses more. */
+  raftPayloadBytes: 500 * 1024 * 1024,
+  /** Payload that a leader puts into one AppendEntries message at most, unless one entry is larger. */
+  appendEntriesBytes: 1024 * 1024,
+  /** Entries that a leader puts into one AppendEntries message at most. */
+  appendEntriesCount: 4096,
+  /** AppendEntries bytes in flight to one follower. */
+  replicationWindowBytes: 8 * 1024 * 1024,
+  /** Pages of one transaction, as bytes of page images (64 MiB). */
+  transactionBytes: 64 * 1024 * 1024,
+  /** No transaction starts while the unsealed difference has more pages than this. */
+  unsealedPages: 256,
+  /** A head with this many bytes is sealed without waiting for its pace. */
+  sealBytes: 256 * 1024,
+  /** Sealed entries in flight per node. */
+  sealWindow: 4,
+  /** Results held back by the output gate; above it no transaction starts. */
+  gateBytes: 32 * 1024 * 1024,
+  /** Rows buffered for a query inside a write transaction, or RETURNING. */
+  bufferedResultBytes: 16 * 1024 * 1024,
+  /** Size at which a batch of rows is closed. C uses 4096 (client-protocol.md §7.1). */
+  rowsBatchBytes: 4096,
+  /** Row batches that a reader may be ahead of its consumer. */
+  rowsBatchesAhead: 2,
+  connections: 1024,
+  connectionsPerAddress: 1024,
+  statementsPerConnection: 1024,
+  requestsInFlightPerConnection: 256,
+  /** Writes waiting for the write slot of one database. */
+  writeQueue: 4096,
+  writeQueueMs: 10_000,
+  transactionIdleMs: 5_000,
+  transactionTotalMs: 60_000,
+  handshakeMs: 5_000,
+  messageMs: 30_000,
+  /** Raft log kept in memory, in bytes of entry data. */
+  logTailBytes: 64 * 1024 * 1024,
+  snapshotLogBytes: 64 * 1024 * 1024,
+  snapshotLogEntries: 2 ** 16,
+  databaseNameBytes: 255,
+  /** Pages of one database: 2^20 pages of 4 KiB are 4 GiB. */
+  databasePages: 2 ** 20,
+} as const;
+
+export type Limits = { readonly [K in keyof typeof LIMITS]: number };
