@@ -1,0 +1,5 @@
+export * from './address.ts';
+export * from './clock.ts';
+export * from './random.ts';
+export * from './tcp.ts';
+export * from './threads.ts';
