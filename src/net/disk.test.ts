@@ -114,8 +114,8 @@ describe('lock', () => {
 
   it('falls back to a socket when there is no flock program, and says so', async () => {
     if (process.platform !== 'linux') return;
-    const path = process.env['PATH'];
-    process.env['PATH'] = '/nonexistent';
+    const path = process.env.PATH;
+    process.env.PATH = '/nonexistent';
     try {
       const heard: string[] = [];
       const disk = await openDisk(root, { log: (_level, message) => heard.push(message) });
@@ -125,7 +125,7 @@ describe('lock', () => {
       await held.release();
       await (await disk.lock()).release();
     } finally {
-      process.env['PATH'] = path;
+      process.env.PATH = path;
     }
   });
 });
