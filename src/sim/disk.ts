@@ -1,0 +1,346 @@
+import {
+  type Clock,
+  type Disk,
+  DiskError,
+  type DiskFile,
+  type FileInfo,
+  type OpenMode,
+  type Random,
+} from '../base/index.ts';
+import { DirectoryImage, type FileImage } from './disk-image.ts';
+
+/** What programs ask of the disk, for fault hooks and statistics. */
+export type DiskCallKind =
+  | 'list'
+  | 'open'
+  | 'create'
+  | 'rename'
+  | 'remove'
+  | 'sync-directory'
+  | 'lock'
+  | 'read'
+  | 'write'
+  | 'write-durable'
+  | 'sync'
+  | 'allocate'
+  | 'truncate'
+  | 'close';
+
+export interface DiskCall {
+  /** Running number from 1 over the life of the simulated disk. */
+  readonly number: number;
+  readonly kind: DiskCallKind;
+  /** Name of the file; empty for calls on the directory. */
+  readonly name: string;
+}
+
+/** How one call goes wrong. */
+export type DiskFault =
+  /** fails with this code and has no effect (a sync loses pages) */
+  | { readonly kind: 'error'; readonly code: string }
+  /** a write that does a part of its work, then fails with this code */
+  | { readonly kind: 'short'; readonly code: string }
+  /** the power goes before the call has any effect, or after it took effect in memory */
+  | { readonly kind: 'crash-before' }
+  | { readonly kind: 'crash-after' };
+
+export interface SimulatedDiskOptions {
+  readonly random: Random;
+  /** Needed when there is a latency. */
+  readonly clock?: Clock;
+  /** Each call takes a time drawn between these. Absent: calls end in the next microtask. */
+  readonly latencyMs?: { readonly min: number; readonly max: number };
+  /** ENOSPC above it. */
+  readonly capacityBytes?: number;
+  /** A disk that reports syncs as done without doing them. Off by default. */
+  readonly lyingSyncs?: boolean;
+  /** Asked before each call. */
+  readonly fault?: (call: DiskCall) => DiskFault | undefined;
+  readonly path?: string;
+}
+
+/**
+ * A disk that can lose power. It outlives the processes that use it: each process gets its own view by
+ * `mount()`, and after `crash()` every view made before answers ECRASHED, whatever its owner still tries.
+ * The same seed and the same calls give the same disk.
+ */
+export class SimulatedDisk {
+  readonly path: string;
+  readonly #options: SimulatedDiskOptions;
+  readonly #directory = new DirectoryImage();
+  #life = 0;
+  #lockedInLife = -1;
+  #calls = 0;
+  #capacityBytes: number;
+  #fault: ((call: DiskCall) => DiskFault | undefined) | undefined;
+
+  constructor(options: SimulatedDiskOptions) {
+    this.#options = options;
+    this.path = options.path ?? '/simulated';
+    this.#capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY;
+    this.#fault = options.fault;
+  }
+
+  /** Calls made so far. */
+  get calls(): number {
+    return this.#calls;
+  }
+
+  /** The view of one process. */
+  mount(): Disk {
+    return new MountedDisk(this, this.#life);
+  }
+
+  /** The power goes: views end, what was not synced survives in part. Locks are free again. */
+  crash(): void {
+    this.#life++;
+    this.#directory.crash(this.#options.random);
+  }
+
+  /** The process dies (SIGKILL): views end, the operating system keeps everything that was written. */
+  kill(): void {
+    this.#life++;
+  }
+
+  /** Replaces the fault hook. */
+  setFault(fault: ((call: DiskCall) => DiskFault | undefined) | undefined): void {
+    this.#fault = fault;
+  }
+
+  setCapacity(bytes: number): void {
+    this.#capacityBytes = bytes;
+  }
+
+  /** A file as it is now, for checks and for damage. Throws DiskError ENOENT. */
+  image(name: string): FileImage {
+    return this.#directory.get(name);
+  }
+
+  names(): string[] {
+    return [...this.#directory.names.keys()].sort();
+  }
+
+  /** Puts a file there, durable, as if it had always been. */
+  put(name: string, bytes: Uint8Array): void {
+    this.#directory.remove(name);
+    const file = this.#directory.create(name);
+    file.write(0, bytes);
+    file.sync();
+    this.#directory.sync();
+  }
+
+  get usedBytes(): number {
+    let sum = 0;
+    for (const file of this.#directory.names.values()) sum += file.size;
+    return sum;
+  }
+
+  /** One call of a view: its time, its fault, then its effect. For the views only. */
+  async call<T>(
+    life: number,
+    kind: DiskCallKind,
+    name: string,
+    run: (directory: DirectoryImage) => T,
+    partial?: () => void,
+  ): Promise<T> {
+    await this.#delay();
+    this.#checkLife(life);
+    const fault = this.#fault?.({ number: ++this.#calls, kind, name });
+    if (fault?.kind === 'crash-before') this.crash();
+    this.#checkLife(life);
+    if (fault?.kind === 'short') partial?.();
+    if (fault?.kind === 'error' || fault?.kind === 'short') {
+      if (kind === 'sync') this.#directory.names.get(name)?.failSync(this.#options.random);
+      throw new DiskError(fault.code, `cannot ${kind} ${name}: ${fault.code} (simulated)`);
+    }
+    const result = run(this.#directory);
+    if (fault?.kind === 'crash-after') this.crash();
+    // The other half of the time passes with the effect in memory only: a crash can tear it.
+    await this.#delay();
+    this.#checkLife(life);
+    return result;
+  }
+
+  /** Takes the lock for a view. */
+  takeLock(life: number): void {
+    if (this.#lockedInLife === life) {
+      throw new DiskError('ELOCKED', `another process uses the data directory ${this.path}`);
+    }
+    this.#lockedInLife = life;
+  }
+
+  releaseLock(life: number): void {
+    if (this.#lockedInLife === life) this.#lockedInLife = -1;
+  }
+
+  /** Fails with ENOSPC when a file cannot grow by so much. */
+  checkSpace(growthBytes: number): void {
+    if (growthBytes > 0 && this.usedBytes + growthBytes > this.#capacityBytes) {
+      throw new DiskError('ENOSPC', 'no space left on the simulated disk');
+    }
+  }
+
+  get random(): Random {
+    return this.#options.random;
+  }
+
+  get lyingSyncs(): boolean {
+    return this.#options.lyingSyncs ?? false;
+  }
+
+  #checkLife(life: number): void {
+    if (life !== this.#life) throw new DiskError('ECRASHED', 'the simulated process is dead');
+  }
+
+  #delay(): Promise<void> {
+    const { latencyMs, clock, random } = this.#options;
+    if (!latencyMs || !clock) return Promise.resolve();
+    const half = (latencyMs.min + random.float() * (latencyMs.max - latencyMs.min)) / 2;
+    return new Promise((resolve) => clock.after(half, resolve));
+  }
+}
+
+class MountedDisk implements Disk {
+  readonly path: string;
+  readonly #disk: SimulatedDisk;
+  readonly #life: number;
+
+  constructor(disk: SimulatedDisk, life: number) {
+    this.#disk = disk;
+    this.#life = life;
+    this.path = disk.path;
+  }
+
+  list(): Promise<FileInfo[]> {
+    return this.#disk.call(this.#life, 'list', '', ({ names }) =>
+      [...names].map(([name, file]) => ({ name, sizeBytes: file.size })),
+    );
+  }
+
+  open(name: string, mode: OpenMode): Promise<DiskFile> {
+    const kind = mode === 'create' ? 'create' : 'open';
+    return this.#disk.call(this.#life, kind, name, (directory) => {
+      const image = mode === 'create' ? directory.create(name) : directory.get(name);
+      return new SimulatedFile(this.#disk, this.#life, name, image);
+    });
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#disk.call(this.#life, 'rename', from, (directory) => directory.rename(from, to));
+  }
+
+  remove(name: string): Promise<void> {
+    return this.#disk.call(this.#life, 'remove', name, (directory) => directory.remove(name));
+  }
+
+  syncDirectory(): Promise<void> {
+    return this.#disk.call(this.#life, 'sync-directory', '', (directory) => {
+      if (!this.#disk.lyingSyncs) directory.sync();
+    });
+  }
+
+  lock(): Promise<{ release(): Promise<void> }> {
+    return this.#disk.call(this.#life, 'lock', 'dqlite-lock', () => {
+      this.#disk.takeLock(this.#life);
+      return { release: async () => this.#disk.releaseLock(this.#life) };
+    });
+  }
+}
+
+class SimulatedFile implements DiskFile {
+  readonly #disk: SimulatedDisk;
+  readonly #life: number;
+  readonly #name: string;
+  readonly #image: FileImage;
+  #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(disk: SimulatedDisk, life: number, name: string, image: FileImage) {
+    this.#disk = disk;
+    this.#life = life;
+    this.#name = name;
+    this.#image = image;
+  }
+
+  read(offset: number, target: Uint8Array): Promise<number> {
+    return this.#call('read', () => this.#image.read(offset, target));
+  }
+
+  write(offset: number, chunks: readonly Uint8Array[]): Promise<void> {
+    return this.#call(
+      'write',
+      () => this.#write(offset, chunks, 1),
+      () => this.#write(offset, chunks, this.#disk.random.float()),
+    );
+  }
+
+  writeDurable(offset: number, chunks: readonly Uint8Array[]): Promise<void> {
+    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    return this.#call(
+      'write-durable',
+      () => this.#write(offset, chunks, 1),
+      () => this.#write(offset, chunks, this.#disk.random.float()),
+      () => {
+        if (!this.#disk.lyingSyncs) this.#image.syncRange(offset, length);
+      },
+    );
+  }
+
+  sync(): Promise<void> {
+    return this.#call('sync', () => {
+      if (!this.#disk.lyingSyncs) this.#image.sync();
+    });
+  }
+
+  allocate(sizeBytes: number): Promise<void> {
+    return this.#call(
+      'allocate',
+      () => {
+        this.#disk.checkSpace(sizeBytes - this.#image.size);
+        this.#image.allocate(sizeBytes);
+      },
+      () => this.#image.allocate(Math.floor(this.#disk.random.float() * sizeBytes)),
+    );
+  }
+
+  truncate(sizeBytes: number): Promise<void> {
+    return this.#call('truncate', () => this.#image.truncate(sizeBytes));
+  }
+
+  close(): Promise<void> {
+    const closed = this.#call('close', () => undefined);
+    this.#closed = true;
+    return closed;
+  }
+
+  #call<T>(
+    kind: DiskCallKind,
+    run: () => T,
+    partial?: () => void,
+    finish?: () => void,
+  ): Promise<T> {
+    if (this.#closed) return Promise.reject(new DiskError('EBADF', `${this.#name} is closed`));
+    const go = async (): Promise<T> => {
+      const value = await this.#disk.call(this.#life, kind, this.#name, run, partial);
+      finish?.();
+      return value;
+    };
+    const result = this.#last.then(go, go);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Writes the given part of the chunks, as far as the space goes. */
+  #write(offset: number, chunks: readonly Uint8Array[], part: number): void {
+    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    this.#disk.checkSpace(offset + length - this.#image.size);
+    let left = Math.floor(length * part);
+    let at = offset;
+    for (const chunk of chunks) {
+      const taken = Math.min(left, chunk.length);
+      this.#image.write(at, chunk.subarray(0, taken));
+      at += taken;
+      left -= taken;
+    }
+  }
+}
