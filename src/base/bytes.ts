@@ -5,9 +5,14 @@ export class DecodeError extends QuorateError {
   constructor(message: string) {
     super('MALFORMED', message);
   }
+
+  /** Without this the inherited check would take every QuorateError for a DecodeError. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof QuorateError && value.code === 'MALFORMED';
+  }
 }
 
-const decoder = new TextDecoder('utf-8');
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /** Reads little-endian fields from a buffer; throws DecodeError when a field runs past the end. */

@@ -1,0 +1,253 @@
+import { ByteReader, ByteWriter, DecodeError, type LogIndex, logIndex } from '../base/index.ts';
+import {
+  beginMessage,
+  type ExtensionParameters,
+  expectEnd,
+  finishMessage,
+  readCount,
+  readParameters,
+  readString,
+  repeat,
+  writeParameters,
+  writeString,
+} from './extension-value.ts';
+
+/** Message types of requests (docs/protocol-extensions.md). */
+export const EXTENSION_REQUEST = {
+  hello: 32,
+  run: 33,
+  credit: 34,
+  cancel: 35,
+  openStream: 36,
+  closeStream: 37,
+  readIndex: 38,
+  describe: 39,
+  status: 40,
+  digest: 41,
+} as const;
+
+export const EXTENSION_VERSION = 1;
+
+const CONSISTENCIES = ['linearizable', 'lease', 'session', 'local'] as const;
+const KINDS = ['statement', 'script', 'batch'] as const;
+const MODES = ['write', 'read', 'deferred'] as const;
+const ANY_STALENESS = 0xffffffff;
+const READ_ONLY = 1;
+
+export interface ExtensionStatement {
+  readonly sql: string;
+  readonly parameters: ExtensionParameters;
+}
+
+/** Run: one statement, a script or a batch. */
+export interface ExtensionRun {
+  readonly type: 'run';
+  readonly request: number;
+  /** 0 = none. */
+  readonly stream: number;
+  /** Milliseconds from arrival; 0 = none. */
+  readonly deadlineMs: number;
+  readonly consistency: (typeof CONSISTENCIES)[number];
+  readonly kind: (typeof KINDS)[number];
+  readonly mode: (typeof MODES)[number];
+  readonly minimumIndex: LogIndex;
+  /** undefined = any. */
+  readonly maxStalenessMs: number | undefined;
+  readonly maxStalenessEntries: number | undefined;
+  readonly database: string;
+  readonly statements: readonly ExtensionStatement[];
+}
+
+export type ExtensionRequest =
+  | { readonly type: 'hello'; readonly version: number }
+  | ExtensionRun
+  | { readonly type: 'credit'; readonly request: number; readonly batches: number }
+  | { readonly type: 'cancel'; readonly request: number }
+  | {
+      readonly type: 'open-stream';
+      readonly request: number;
+      readonly stream: number;
+      readonly readOnly: boolean;
+      /** 0 = the server's default. */
+      readonly idleMs: number;
+      readonly totalMs: number;
+      readonly database: string;
+    }
+  | { readonly type: 'close-stream'; readonly request: number; readonly stream: number }
+  | { readonly type: 'read-index'; readonly request: number; readonly deadlineMs: number }
+  | {
+      readonly type: 'describe';
+      readonly request: number;
+      readonly database: string;
+      readonly sql: string;
+    }
+  | { readonly type: 'status'; readonly request: number }
+  | { readonly type: 'digest'; readonly request: number; readonly database: string };
+
+/** A whole message, header included. Throws RangeError for an integer that does not fit into 64 bits. */
+export function encodeExtensionRequest(request: ExtensionRequest): Uint8Array {
+  const writer = new ByteWriter();
+  const code = EXTENSION_REQUEST;
+  switch (request.type) {
+    case 'hello':
+      beginMessage(writer, code.hello).safe(request.version).safe(0);
+      break;
+    case 'run':
+      writeRun(beginMessage(writer, code.run), request);
+      break;
+    case 'credit':
+      beginMessage(writer, code.credit).safe(request.request).safe(request.batches);
+      break;
+    case 'cancel':
+      beginMessage(writer, code.cancel).safe(request.request);
+      break;
+    case 'open-stream':
+      beginMessage(writer, code.openStream).safe(request.request).safe(request.stream);
+      writer.u32(request.readOnly ? READ_ONLY : 0).u32(request.idleMs);
+      writer.u32(request.totalMs).u32(0);
+      writeString(writer, request.database);
+      break;
+    case 'close-stream':
+      beginMessage(writer, code.closeStream).safe(request.request).safe(request.stream);
+      break;
+    case 'read-index':
+      beginMessage(writer, code.readIndex).safe(request.request).u32(request.deadlineMs).u32(0);
+      break;
+    case 'describe':
+      beginMessage(writer, code.describe).safe(request.request);
+      writeString(writer, request.database);
+      writeString(writer, request.sql);
+      break;
+    case 'status':
+      beginMessage(writer, code.status).safe(request.request);
+      break;
+    case 'digest':
+      beginMessage(writer, code.digest).safe(request.request);
+      writeString(writer, request.database);
+      break;
+  }
+  return finishMessage(writer);
+}
+
+function writeRun(writer: ByteWriter, run: ExtensionRun): void {
+  writer.safe(run.request).safe(run.stream).u32(run.deadlineMs);
+  writer.u8(CONSISTENCIES.indexOf(run.consistency)).u8(KINDS.indexOf(run.kind));
+  writer.u8(MODES.indexOf(run.mode)).u8(0).safe(run.minimumIndex);
+  writer.u32(run.maxStalenessMs ?? ANY_STALENESS).u32(run.maxStalenessEntries ?? ANY_STALENESS);
+  writer.safe(0).safe(0);
+  writeString(writer, run.database);
+  writer.safe(run.statements.length);
+  for (const { sql, parameters } of run.statements) {
+    writeString(writer, sql);
+    writeParameters(writer, parameters);
+  }
+}
+
+/** True for the types of the extension's requests. */
+export function isExtensionRequest(type: number): boolean {
+  return type >= EXTENSION_REQUEST.hello && type <= EXTENSION_REQUEST.digest;
+}
+
+/** Decodes the body of a message of type 32 to 41. Throws DecodeError. */
+export function decodeExtensionRequest(type: number, body: Uint8Array): ExtensionRequest {
+  const reader = new ByteReader(body);
+  const request = readRequest(type, reader);
+  expectEnd(reader);
+  return request;
+}
+
+function readRequest(type: number, reader: ByteReader): ExtensionRequest {
+  if (type === EXTENSION_REQUEST.hello) {
+    const version = reader.safe();
+    reader.skip(8);
+    return { type: 'hello', version };
+  }
+  const request = reader.safe();
+  if (request === 0) throw new DecodeError('request id 0');
+  switch (type) {
+    case EXTENSION_REQUEST.run:
+      return readRun(request, reader);
+    case EXTENSION_REQUEST.credit:
+      return { type: 'credit', request, batches: reader.safe() };
+    case EXTENSION_REQUEST.cancel:
+      return { type: 'cancel', request };
+    case EXTENSION_REQUEST.openStream: {
+      const stream = streamId(reader.safe());
+      const readOnly = (reader.u32() & READ_ONLY) !== 0;
+      const idleMs = reader.u32();
+      const totalMs = reader.u32();
+      reader.skip(4);
+      const database = readString(reader);
+      return { type: 'open-stream', request, stream, readOnly, idleMs, totalMs, database };
+    }
+    case EXTENSION_REQUEST.closeStream:
+      return { type: 'close-stream', request, stream: streamId(reader.safe()) };
+    case EXTENSION_REQUEST.readIndex: {
+      const deadlineMs = reader.u32();
+      reader.skip(4);
+      return { type: 'read-index', request, deadlineMs };
+    }
+    case EXTENSION_REQUEST.describe:
+      return {
+        type: 'describe',
+        request,
+        database: readString(reader),
+        sql: readString(reader),
+      };
+    case EXTENSION_REQUEST.status:
+      return { type: 'status', request };
+    case EXTENSION_REQUEST.digest:
+      return { type: 'digest', request, database: readString(reader) };
+    default:
+      throw new DecodeError(`unknown request type ${type}`);
+  }
+}
+
+function readRun(request: number, reader: ByteReader): ExtensionRun {
+  const stream = reader.safe();
+  const deadlineMs = reader.u32();
+  const consistency = pick(CONSISTENCIES, reader.u8(), 'consistency');
+  const kind = pick(KINDS, reader.u8(), 'kind');
+  const mode = pick(MODES, reader.u8(), 'batch mode');
+  reader.skip(1);
+  const minimumIndex = logIndex(reader.safe());
+  const maxStalenessMs = staleness(reader.u32());
+  const maxStalenessEntries = staleness(reader.u32());
+  reader.skip(16); // schema versions, reserved
+  const database = readString(reader);
+  const count = readCount(reader);
+  if (kind !== 'batch' && count !== 1) throw new DecodeError(`${count} statements in a ${kind}`);
+  const statements = repeat(count, () => ({
+    sql: readString(reader),
+    parameters: readParameters(reader),
+  }));
+  return {
+    type: 'run',
+    request,
+    stream,
+    deadlineMs,
+    consistency,
+    kind,
+    mode,
+    minimumIndex,
+    maxStalenessMs,
+    maxStalenessEntries,
+    database,
+    statements,
+  };
+}
+
+function streamId(id: number): number {
+  if (id === 0) throw new DecodeError('stream id 0');
+  return id;
+}
+
+function staleness(value: number): number | undefined {
+  return value === ANY_STALENESS ? undefined : value;
+}
+
+function pick<T>(values: readonly T[], code: number, what: string): T {
+  const value = values[code];
+  if (value === undefined) throw new DecodeError(`unknown ${what} ${code}`);
+  return value;
+}
