@@ -22,7 +22,10 @@ const INT64_MAX = 2n ** 63n - 1n;
 
 /** Appends *bytes*: length, content, padding. */
 export function writeBytes(writer: ByteWriter, bytes: Uint8Array): void {
-  writer.safe(bytes.length).raw(bytes).zeros(pad8(bytes.length) - bytes.length);
+  writer
+    .safe(bytes.length)
+    .raw(bytes)
+    .zeros(pad8(bytes.length) - bytes.length);
 }
 
 /** Appends *string*. */
