@@ -3,6 +3,7 @@ export * from './bytes.ts';
 export * from './clock.ts';
 export * from './disk.ts';
 export * from './error.ts';
+export * from './hash.ts';
 export * from './limits.ts';
 export * from './log.ts';
 export * from './network.ts';

@@ -24,9 +24,11 @@ export class TcpConnection implements Connection {
   #chunks: Uint8Array[] = [];
   #queuedBytes = 0;
   #buffered = 0;
+  #paused = false;
   #ended = false;
   #closed = false;
   #reason: Error | undefined;
+  #linger: ReturnType<typeof setTimeout> | undefined;
 
   /** Takes the socket over; it must be connected, and be paused until `start`. */
   constructor(socket: Socket) {
@@ -40,6 +42,7 @@ export class TcpConnection implements Connection {
     socket.on('close', () => {
       this.#closed = true;
       this.#chunks = [];
+      clearTimeout(this.#linger);
       this.#events?.close(this.#reason);
     });
   }
@@ -54,7 +57,12 @@ export class TcpConnection implements Connection {
       queueMicrotask(() => events.close(this.#reason));
       return;
     }
-    this.#socket.on('data', (bytes) => events.data(bytes));
+    this.#socket.on('data', (bytes) => {
+      // Not as a Buffer, whose `slice` shares memory where that of Uint8Array copies.
+      if (!this.#ended) events.data(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
+    });
+    // Accepted sockets start paused, and a listener alone does not wake them.
+    if (!this.#paused) this.#socket.resume();
   }
 
   write(bytes: Uint8Array): void {
@@ -74,22 +82,28 @@ export class TcpConnection implements Connection {
   flush(): void {
     const chunks = this.#chunks;
     const bytes = this.#queuedBytes;
-    if (chunks.length === 0 || this.#closed) return;
+    if (chunks.length === 0) return;
     this.#chunks = [];
     this.#queuedBytes = 0;
+    // The other side has ended the connection: nobody reads this.
+    if (this.#closed || !this.#socket.writable) return;
     const last = chunks.length - 1;
     this.#socket.cork();
     for (let i = 0; i < last; i++) this.#socket.write(chunks[i]);
-    this.#socket.write(chunks[last], () => this.#written(bytes));
+    this.#socket.write(chunks[last], (error) => {
+      if (!error) this.#written(bytes);
+    });
     this.#socket.uncork();
   }
 
   pause(): void {
+    this.#paused = true;
     this.#socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#paused = false;
+    if (this.#events !== undefined) this.#socket.resume();
   }
 
   end(): void {
@@ -100,7 +114,8 @@ export class TcpConnection implements Connection {
     // Nothing else ends a connection whose other side neither reads nor closes. And unread input
     // must be read, or the other side's end is never seen.
     this.#socket.resume();
-    setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
+    this.#linger = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+    this.#linger.unref();
   }
 
   destroy(reason?: Error): void {

@@ -87,7 +87,8 @@ class LocalPort<Out, In> implements Port<Out, In> {
   }
 
   post(message: Out): void {
-    if (!this.#closed) this.#peer?.#receive(message);
+    const peer = this.#peer;
+    if (!this.#closed && peer !== undefined) peer.#receive(message);
   }
 
   onMessage(handler: (message: In) => void): void {
