@@ -4,7 +4,15 @@ import { ByteReader, ByteWriter } from './bytes.ts';
 test('every field is kept when the buffer has to grow for it', () => {
   for (let capacity = 0; capacity < 64; capacity++) {
     const writer = new ByteWriter(capacity);
-    writer.u8(1).u16(2).u32(3).u64(4n).i64(-5n).f64(6.5).safe(7).raw(new Uint8Array([8, 9]));
+    writer
+      .u8(1)
+      .u16(2)
+      .u32(3)
+      .u64(4n)
+      .i64(-5n)
+      .f64(6.5)
+      .safe(7)
+      .raw(new Uint8Array([8, 9]));
     writer.zeros(3).text('ten');
     const reader = new ByteReader(writer.finish());
     expect([reader.u8(), reader.u16(), reader.u32()]).toEqual([1, 2, 3]);
