@@ -31,6 +31,7 @@ export const LIMITS = {
   connections: 1024,
   connectionsPerAddress: 1024,
   statementsPerConnection: 1024,
+  streamsPerConnection: 1024,
   requestsInFlightPerConnection: 256,
   /** Writes waiting for the write slot of one database. */
   writeQueue: 4096,
