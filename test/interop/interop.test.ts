@@ -2,8 +2,8 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Peers, buildPeers, interoperabilityRequired } from './peers.ts';
-import { NodeProcess, eventually, freePort, quorate, runCommand } from './processes.ts';
+import { buildPeers, interoperabilityRequired, type Peers } from './peers.ts';
+import { eventually, freePort, NodeProcess, quorate, runCommand } from './processes.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'quorate-interop-'));
 const running: NodeProcess[] = [];
@@ -16,12 +16,17 @@ async function start(node: NodeProcess): Promise<NodeProcess> {
   return node;
 }
 
-async function startQuorateCluster(name: string, extra: readonly string[] = []): Promise<NodeProcess[]> {
+async function startQuorateCluster(
+  name: string,
+  extra: readonly string[] = [],
+): Promise<NodeProcess[]> {
   const nodes: NodeProcess[] = [];
   for (let id = 1; id <= 3; id++) {
     const join_ = id === 1 ? [] : ['--join', nodes[0]?.address ?? ''];
     const directory = join(root, `${name}-${id}`);
-    nodes.push(await start(NodeProcess.quorate(id, await freePort(), directory, [...join_, ...extra])));
+    nodes.push(
+      await start(NodeProcess.quorate(id, await freePort(), directory, [...join_, ...extra])),
+    );
   }
   await eventually('three voters', async () => {
     const members = await listMembers(nodes);
@@ -55,7 +60,11 @@ async function leaderAmong(nodes: readonly NodeProcess[]): Promise<NodeProcess> 
   });
 }
 
-async function shell(nodes: readonly NodeProcess[], database: string, sql: string): Promise<string> {
+async function shell(
+  nodes: readonly NodeProcess[],
+  database: string,
+  sql: string,
+): Promise<string> {
   const servers = nodes.map((node) => node.address).join(',');
   const result = await quorate(['shell', '-s', servers, '-m', 'csv', database, sql]);
   if (result.code !== 0) throw new Error(result.output);
@@ -63,10 +72,13 @@ async function shell(nodes: readonly NodeProcess[], database: string, sql: strin
 }
 
 function goDriver(nodes: readonly NodeProcess[], test: string, onOutput?: (text: string) => void) {
-  return runCommand([peers.goDriver, nodes.map((node) => node.address).join(','), `${test}.db`, test], {
-    limitMs: 90_000,
-    ...(onOutput === undefined ? {} : { onOutput }),
-  });
+  return runCommand(
+    [peers.goDriver, nodes.map((node) => node.address).join(','), `${test}.db`, test],
+    {
+      limitMs: 90_000,
+      ...(onOutput === undefined ? {} : { onOutput }),
+    },
+  );
 }
 
 afterEach(async () => {
@@ -81,89 +93,121 @@ it('has peers to test against where they are required', () => {
   if (interoperabilityRequired) expect(built).not.toBeTypeOf('string');
 });
 
-describe.skipIf(typeof built === 'string')(`with C and Go peers (${typeof built === 'string' ? built : 'built'})`, () => {
-  describe('clients of dqlite on a Quorate cluster', () => {
-    let nodes: NodeProcess[] = [];
-    beforeAll(async () => {
-      nodes = await startQuorateCluster('clients');
-      running.length = 0;
-    });
-    afterAll(async () => {
-      await Promise.all(nodes.map((node) => node.stop('SIGKILL')));
-    });
-
-    it.each(['types', 'transactions', 'large', 'prepared'])('go-dqlite database/sql: %s', async (test) => {
-      const result = await goDriver(nodes, test);
-      expect(result).toMatchObject({ code: 0, output: expect.stringContaining('ok') });
-    });
-
-    it('the dqlite shell of Debian', async () => {
-      const servers = nodes.map((node) => node.address).join(',');
-      const run = (sql: string) => runCommand([peers.shell, '-s', servers, 'shell.db', sql]);
-      expect((await run('CREATE TABLE t (a INTEGER, b TEXT)')).code).toBe(0);
-      expect((await run("INSERT INTO t VALUES (7, 'seven')")).code).toBe(0);
-      expect((await run('SELECT a, b FROM t')).output).toContain('7|seven');
-      expect((await run('.cluster')).output).toContain(nodes[2]?.address);
-      expect((await run('.leader')).output).toContain('127.0.0.1:');
-      expect((await run('SELECT nonsense')).output).toContain('no such column');
-    });
-
-    it('go-dqlite over the death of the leader', async () => {
-      const leader = await leaderAmong(nodes);
-      let killed: Promise<unknown> | undefined;
-      const result = await goDriver(nodes, 'failover', (text) => {
-        if (text.includes('kill the leader now')) killed ??= leader.stop('SIGKILL');
+describe.skipIf(typeof built === 'string')(
+  `with C and Go peers (${typeof built === 'string' ? built : 'built'})`,
+  () => {
+    describe('clients of dqlite on a Quorate cluster', () => {
+      let nodes: NodeProcess[] = [];
+      beforeAll(async () => {
+        nodes = await startQuorateCluster('clients');
+        running.length = 0;
       });
-      await killed;
-      expect(result).toMatchObject({ code: 0, output: expect.stringContaining('ok') });
-      expect(killed).toBeDefined();
+      afterAll(async () => {
+        await Promise.all(nodes.map((node) => node.stop('SIGKILL')));
+      });
+
+      it.each(['types', 'transactions', 'large', 'prepared'])(
+        'go-dqlite database/sql: %s',
+        async (test) => {
+          const result = await goDriver(nodes, test);
+          expect(result).toMatchObject({ code: 0, output: expect.stringContaining('ok') });
+        },
+      );
+
+      it('the dqlite shell of Debian', async () => {
+        const servers = nodes.map((node) => node.address).join(',');
+        const run = (sql: string) => runCommand([peers.shell, '-s', servers, 'shell.db', sql]);
+        expect((await run('CREATE TABLE t (a INTEGER, b TEXT)')).code).toBe(0);
+        expect((await run("INSERT INTO t VALUES (7, 'seven')")).code).toBe(0);
+        expect((await run('SELECT a, b FROM t')).output).toContain('7|seven');
+        expect((await run('.cluster')).output).toContain(nodes[2]?.address);
+        expect((await run('.leader')).output).toContain('127.0.0.1:');
+        expect((await run('SELECT nonsense')).output).toContain('no such column');
+      });
+
+      it('go-dqlite over the death of the leader', async () => {
+        const leader = await leaderAmong(nodes);
+        let killed: Promise<unknown> | undefined;
+        const result = await goDriver(nodes, 'failover', (text) => {
+          if (text.includes('kill the leader now')) killed ??= leader.stop('SIGKILL');
+        });
+        await killed;
+        expect(result).toMatchObject({ code: 0, output: expect.stringContaining('ok') });
+        expect(killed).toBeDefined();
+      });
     });
-  });
 
-  it('a C node joins a Quorate cluster, takes a snapshot, leads and gives leadership back', async () => {
-    const timing = ['--election-timeout', '1500', '--heartbeat', '100', '--snapshot-threshold', '32', '--snapshot-trailing', '4'];
-    const manual = ['--roles', 'manual', ...timing];
-    const first = await start(NodeProcess.quorate(1, await freePort(), join(root, 'mixed-1'), manual));
-    const second = await start(NodeProcess.quorate(2, await freePort(), join(root, 'mixed-2'), manual));
-    await eventually('a leader', () => cluster([first], 'add', '2', second.address));
-    await cluster([first], 'assign', '2', 'voter');
-    await shell([first], 'mixed.db', 'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)');
-    for (let i = 0; i < 80; i++) await shell([first], 'mixed.db', `INSERT INTO t (v) VALUES ('row ${i}')`);
-    const c = await start(NodeProcess.c(peers.cNode, 3, await freePort(), mkdtempSync(join(root, 'mixed-3-')), 100));
-    await cluster([first], 'add', '3', c.address);
-    await cluster([first], 'assign', '3', 'voter');
-    await cluster([first], 'transfer', '3');
-    const everybody = [first, second, c];
-    await eventually('the C node to lead', async () =>
-      (await leaderAmong(everybody)) === c ? true : undefined,
-    );
-    expect(await shell(everybody, 'mixed.db', 'SELECT count(*) AS n FROM t')).toContain('80');
-    await shell(everybody, 'mixed.db', "INSERT INTO t (v) VALUES ('written under C')");
-    await cluster(everybody, 'transfer', '1');
-    await eventually('Quorate to lead again', async () =>
-      (await leaderAmong(everybody)) === first ? true : undefined,
-    );
-    await shell(everybody, 'mixed.db', "INSERT INTO t (v) VALUES ('written under Quorate')");
-    expect(await shell(everybody, 'mixed.db', 'SELECT count(*) AS n, max(id) AS m FROM t')).toContain('82,82');
-  });
+    it('a C node joins a Quorate cluster, takes a snapshot, leads and gives leadership back', async () => {
+      const timing = [
+        '--election-timeout',
+        '1500',
+        '--heartbeat',
+        '100',
+        '--snapshot-threshold',
+        '32',
+        '--snapshot-trailing',
+        '4',
+      ];
+      const manual = ['--roles', 'manual', ...timing];
+      const first = await start(
+        NodeProcess.quorate(1, await freePort(), join(root, 'mixed-1'), manual),
+      );
+      const second = await start(
+        NodeProcess.quorate(2, await freePort(), join(root, 'mixed-2'), manual),
+      );
+      await eventually('a leader', () => cluster([first], 'add', '2', second.address));
+      await cluster([first], 'assign', '2', 'voter');
+      await shell([first], 'mixed.db', 'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)');
+      for (let i = 0; i < 80; i++)
+        await shell([first], 'mixed.db', `INSERT INTO t (v) VALUES ('row ${i}')`);
+      const c = await start(
+        NodeProcess.c(peers.cNode, 3, await freePort(), mkdtempSync(join(root, 'mixed-3-')), 100),
+      );
+      await cluster([first], 'add', '3', c.address);
+      await cluster([first], 'assign', '3', 'voter');
+      await cluster([first], 'transfer', '3');
+      const everybody = [first, second, c];
+      await eventually('the C node to lead', async () =>
+        (await leaderAmong(everybody)) === c ? true : undefined,
+      );
+      expect(await shell(everybody, 'mixed.db', 'SELECT count(*) AS n FROM t')).toContain('80');
+      await shell(everybody, 'mixed.db', "INSERT INTO t (v) VALUES ('written under C')");
+      await cluster(everybody, 'transfer', '1');
+      await eventually('Quorate to lead again', async () =>
+        (await leaderAmong(everybody)) === first ? true : undefined,
+      );
+      await shell(everybody, 'mixed.db', "INSERT INTO t (v) VALUES ('written under Quorate')");
+      expect(
+        await shell(everybody, 'mixed.db', 'SELECT count(*) AS n, max(id) AS m FROM t'),
+      ).toContain('82,82');
+    });
 
-  it('a directory written by C starts under Quorate and the reverse', async () => {
-    const directory = mkdtempSync(join(root, 'handed-over-'));
-    const port = await freePort();
-    const c = await start(NodeProcess.c(peers.cNode, 1, port, directory));
-    await eventually('the C node to serve', () => shell([c], 'handed.db', 'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)'));
-    for (let i = 0; i < 20; i++) await shell([c], 'handed.db', `INSERT INTO t (v) VALUES ('c ${i}')`);
-    const rows = await shell([c], 'handed.db', 'SELECT * FROM t');
-    await c.stop('SIGKILL');
-    cpSync(directory, `${directory}-copy`, { recursive: true });
+    it('a directory written by C starts under Quorate and the reverse', async () => {
+      const directory = mkdtempSync(join(root, 'handed-over-'));
+      const port = await freePort();
+      const c = await start(NodeProcess.c(peers.cNode, 1, port, directory));
+      await eventually('the C node to serve', () =>
+        shell([c], 'handed.db', 'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)'),
+      );
+      for (let i = 0; i < 20; i++)
+        await shell([c], 'handed.db', `INSERT INTO t (v) VALUES ('c ${i}')`);
+      const rows = await shell([c], 'handed.db', 'SELECT * FROM t');
+      await c.stop('SIGKILL');
+      cpSync(directory, `${directory}-copy`, { recursive: true });
 
-    const q = await start(NodeProcess.quorate(1, port, directory, ['--roles', 'manual']));
-    expect(await eventually('Quorate to serve', () => shell([q], 'handed.db', 'SELECT * FROM t'))).toBe(rows);
-    for (let i = 0; i < 20; i++) await shell([q], 'handed.db', `INSERT INTO t (v) VALUES ('q ${i}')`);
-    const more = await shell([q], 'handed.db', 'SELECT * FROM t');
-    await q.stop('SIGTERM');
+      const q = await start(NodeProcess.quorate(1, port, directory, ['--roles', 'manual']));
+      expect(
+        await eventually('Quorate to serve', () => shell([q], 'handed.db', 'SELECT * FROM t')),
+      ).toBe(rows);
+      for (let i = 0; i < 20; i++)
+        await shell([q], 'handed.db', `INSERT INTO t (v) VALUES ('q ${i}')`);
+      const more = await shell([q], 'handed.db', 'SELECT * FROM t');
+      await q.stop('SIGTERM');
 
-    const again = await start(NodeProcess.c(peers.cNode, 1, port, directory));
-    expect(await eventually('C to serve', () => shell([again], 'handed.db', 'SELECT * FROM t'))).toBe(more);
-  });
-});
+      const again = await start(NodeProcess.c(peers.cNode, 1, port, directory));
+      expect(
+        await eventually('C to serve', () => shell([again], 'handed.db', 'SELECT * FROM t')),
+      ).toBe(more);
+    });
+  },
+);

@@ -22,13 +22,25 @@ export async function buildPeers(): Promise<Peers | string> {
   const directory = mkdtempSync(join(tmpdir(), 'quorate-peers-'));
   const source = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
   const cNode = join(directory, 'c-node');
-  const compiled = await runCommand(['gcc', '-O2', '-o', cNode, source('c-node/main.c'), '-ldqlite']);
+  const compiled = await runCommand([
+    'gcc',
+    '-O2',
+    '-o',
+    cNode,
+    source('c-node/main.c'),
+    '-ldqlite',
+  ]);
   if (compiled.code !== 0) return `no C node: ${compiled.output.trim()}`;
   const go = ['/usr/lib/go/bin/go', '/usr/local/go/bin/go'].find((path) => existsSync(path));
   if (go === undefined || !existsSync(GO_LIBRARIES)) return 'no Go or no go-dqlite sources';
   const goDriver = join(directory, 'go-driver');
   const built = await runCommand([go, 'build', '-o', goDriver, source('go-driver/main.go')], {
-    env: { GO111MODULE: 'off', GOPATH: GO_LIBRARIES, GOFLAGS: '', GOCACHE: join(directory, 'cache') },
+    env: {
+      GO111MODULE: 'off',
+      GOPATH: GO_LIBRARIES,
+      GOFLAGS: '',
+      GOCACHE: join(directory, 'cache'),
+    },
     limitMs: 180_000,
   });
   if (built.code !== 0) return `no Go driver: ${built.output.trim()}`;

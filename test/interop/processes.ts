@@ -22,7 +22,12 @@ export class NodeProcess {
     this.#command = command;
   }
 
-  static quorate(id: number, port: number, directory: string, extra: readonly string[] = []): NodeProcess {
+  static quorate(
+    id: number,
+    port: number,
+    directory: string,
+    extra: readonly string[] = [],
+  ): NodeProcess {
     const address = `127.0.0.1:${port}`;
     return new NodeProcess(id, address, directory, [
       process.execPath,
@@ -39,7 +44,13 @@ export class NodeProcess {
   }
 
   /** A C node; `latencyMs` 40 means an election timeout of 600 ms and a heartbeat of 60 ms. */
-  static c(program: string, id: number, port: number, directory: string, latencyMs = 40): NodeProcess {
+  static c(
+    program: string,
+    id: number,
+    port: number,
+    directory: string,
+    latencyMs = 40,
+  ): NodeProcess {
     const address = `127.0.0.1:${port}`;
     return new NodeProcess(id, address, directory, [
       program,
@@ -88,7 +99,12 @@ export interface CommandResult {
 /** Runs a program to its end, at most `limitMs`. `onOutput` sees what it prints as it comes. */
 export async function runCommand(
   command: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; input?: string; limitMs?: number; onOutput?: (text: string) => void } = {},
+  options: {
+    env?: NodeJS.ProcessEnv;
+    input?: string;
+    limitMs?: number;
+    onOutput?: (text: string) => void;
+  } = {},
 ): Promise<CommandResult> {
   const [program = '', ...args] = command;
   const child = spawn(program, args, { env: { ...process.env, ...options.env } });
@@ -128,7 +144,11 @@ export async function freePort(): Promise<number> {
 }
 
 /** Tries until it holds; the last failure is thrown after `limitMs`. */
-export async function eventually<T>(what: string, attempt: () => Promise<T | undefined>, limitMs = 20_000): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  attempt: () => Promise<T | undefined>,
+  limitMs = 20_000,
+): Promise<T> {
   const deadline = performance.now() + limitMs;
   let failure: unknown;
   for (;;) {

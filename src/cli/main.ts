@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import { QuorateError } from '../base/index.ts';
+import { clusterCommand } from './cluster.ts';
+import { type Command, parseCommand, UsageError } from './command.ts';
+import { commandHelp, programHelp } from './help.ts';
+import { shellCommand } from './shell.ts';
+import { startCommand } from './start.ts';
+
+const COMMANDS: readonly Command[] = [startCommand, shellCommand, clusterCommand];
+
+/** Runs the command line and resolves to the exit code: 0 done, 1 failed, 2 wrong use. */
+export async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === '--version' || name === '-v') {
+    console.log(version());
+    return 0;
+  }
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    const topic = COMMANDS.find((command) => command.name === rest[0]);
+    console.log(topic === undefined ? programHelp(COMMANDS) : commandHelp(topic));
+    return name === undefined ? 2 : 0;
+  }
+  const command = COMMANDS.find((candidate) => candidate.name === name);
+  try {
+    if (command === undefined)
+      throw new UsageError(`there is no command "${name}"; see quorate --help`);
+    const input = parseCommand(command, rest);
+    if (input.values.help === true) {
+      console.log(commandHelp(command));
+      return 0;
+    }
+    return await command.run(input);
+  } catch (error) {
+    return reportFailure(error, command);
+  }
+}
+
+function reportFailure(error: unknown, command: Command | undefined): number {
+  if (error instanceof UsageError) {
+    console.error(`quorate: ${error.message}`);
+    if (command !== undefined) console.error(`usage: ${command.usage}`);
+    return 2;
+  }
+  if (error instanceof QuorateError) {
+    const hint =
+      error.leader === undefined || error.leader === '' ? '' : ` (leader: ${error.leader})`;
+    console.error(`quorate: ${error.code}: ${error.message}${hint}`);
+    return 1;
+  }
+  console.error('quorate:', error);
+  return 1;
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const parsed: unknown = JSON.parse(text);
+  return typeof parsed === 'object' && parsed !== null && 'version' in parsed
+    ? String(parsed.version)
+    : 'unknown';
+}
