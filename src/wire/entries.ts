@@ -61,6 +61,7 @@ export function readEntryHeader(reader: ByteReader): EntryHeader {
   const dataBytes = reader.u32();
   const type = TYPES[code];
   if (type === undefined) throw new DecodeError(`entry type ${code} is not known`);
+  if (dataBytes === 0) throw new DecodeError('an entry without data');
   if (dataBytes % 8 !== 0)
     throw new DecodeError(`entry data of ${dataBytes} bytes is not whole words`);
   return { term: term(entryTerm), type, dataBytes };

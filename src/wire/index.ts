@@ -1,3 +1,4 @@
+export * from './command.ts';
 export * from './configuration.ts';
 export * from './crc32.ts';
 export * from './entries.ts';
@@ -5,5 +6,8 @@ export * from './extension.ts';
 export * from './lz4-block.ts';
 export * from './lz4-frame.ts';
 export * from './metadata.ts';
+export * from './raft-decoder.ts';
+export * from './raft-message.ts';
+export * from './snapshot-content.ts';
 export * from './snapshot-meta.ts';
 export * from './xxhash32.ts';
