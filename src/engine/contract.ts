@@ -1,0 +1,168 @@
+import type { Clock, Random, Value } from '../base/index.ts';
+import type { PageSource, PageStore } from '../pages/index.ts';
+
+/** Which version a statement sees when it takes SQLite's shared lock (RULES M4). */
+export type PinPolicy = 'published' | 'head';
+
+export interface EngineOptions {
+  /** For CURRENT_TIMESTAMP and friends. */
+  readonly clock: Pick<Clock, 'wallMs'>;
+  /** For random(), randomblob() and row ids. */
+  readonly random: Random;
+  /** Largest transaction, in bytes of page images (RULES M13); default LIMITS.transactionBytes. */
+  readonly transactionBytes?: number;
+  /** Compiled statements that each connection keeps; default 64. */
+  readonly cachedStatements?: number;
+}
+
+/** One WASM instance with any number of connections on any number of sources. Single-threaded, synchronous. */
+export interface Engine {
+  /**
+   * Opens a connection. Pages are only read until the first statement runs. Throws QuorateError SQLITE_NOMEM.
+   */
+  open(source: PageSource, options?: ConnectionOptions): Connection;
+  /** Bytes of the WASM memory; it never shrinks (RULES S8: replace the instance above 256 MiB). */
+  readonly memoryBytes: number;
+  /** Open connections. */
+  readonly connections: number;
+  /**
+   * RULES M3: closes every connection to `store` that has ever pinned a version above `change` (that is
+   * `store.published.change` before or after `revert`), with its statements; returns those connections.
+   */
+  closeAbove(store: PageStore, change: number): readonly Connection[];
+  /** Closes all connections to `source` (deleted or restored), or all connections. */
+  closeAll(source?: PageSource): readonly Connection[];
+}
+
+export interface ConnectionOptions {
+  /** Refuse everything that writes to the main database at prepare (SQLITE_READONLY). Default false. */
+  readonly readOnly?: boolean;
+  /** Page cache of SQLite, in pages; default 2000. */
+  readonly cachePages?: number;
+  readonly hooks?: ConnectionHooks;
+}
+
+/** All optional. They run inside SQLite calls: they must not call the connection or the engine, and not throw. */
+export interface ConnectionHooks {
+  /**
+   * The last point at which a commit can be refused (FCNTL_SYNC). Return 0, or the SQLite code that the
+   * statement fails with, unchanged (for example 10250, IOERR_NOT_LEADER).
+   */
+  beforeCommit?(): number;
+  /** The write set went into head (COMMIT_PHASETWO); `changed` is false when no page changed. */
+  committed?(changed: boolean): void;
+  /** About every 1,000 operations of the virtual machine; true interrupts the statement (SQLITE_INTERRUPT). */
+  progress?(): boolean;
+  /** A pragma before all other rules; undefined = the usual rules apply. Name in lower case. */
+  pragma?(name: string, argument: string | undefined): PragmaAnswer | undefined;
+}
+
+/** `row` = answered with that one value; `none` = done without a row; `error` = fails with the message. */
+export type PragmaAnswer =
+  | { readonly kind: 'row'; readonly text: string }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'error'; readonly message: string };
+
+/** What last_insert_rowid(), changes() and total_changes() answer (RULES M11): a session's own values. */
+export interface SessionCounters {
+  lastInsertRowid: bigint;
+  changes: bigint;
+  totalChanges: bigint;
+}
+
+/** A statement and where it ended in its text. */
+export interface Prepared {
+  /** Undefined when the text holds nothing but white space and comments. */
+  readonly statement: Statement | undefined;
+  /** Byte offset in the UTF-8 text of the first byte after the statement and its semicolon. */
+  readonly tail: number;
+}
+
+export interface Connection {
+  readonly closed: boolean;
+  readonly source: PageSource;
+  /** Takes effect at the next statement or transaction that starts. Default 'published'. */
+  pinPolicy: PinPolicy;
+  /**
+   * The values that the overridden SQL functions read. The connection never changes them: after each
+   * statement the machine stores the new values with `readCounters`.
+   */
+  counters: SessionCounters;
+  /** The newest change number this connection ever pinned (RULES M3). */
+  readonly newestChange: number;
+  /** The version that the running transaction or statement sees; undefined when none is pinned. */
+  readonly pinnedChange: number | undefined;
+  /** False inside BEGIN…COMMIT or SAVEPOINT…RELEASE (sqlite3_get_autocommit). */
+  readonly autocommit: boolean;
+  /** sqlite3_txn_state of the main database. */
+  readonly transaction: 'none' | 'read' | 'write';
+  /** The last failure was caused by the transaction limit (RULES M13): report TX_TOO_LARGE. Cleared by the next transaction. */
+  readonly tooLarge: boolean;
+  /** A temp object or an attached temporary database was made, or a connection pragma set: not to be shared (RULES M11). */
+  readonly hasSessionState: boolean;
+  /** Rows changed by the last INSERT, UPDATE or DELETE (sqlite3_changes64). */
+  readonly changes: bigint;
+  readonly totalChanges: bigint;
+  lastInsertRowid: bigint;
+
+  /**
+   * Compiles the first statement of `sql`, from the cache when the text is known and its statement idle.
+   * Give it back with `statement.release()`. Throws QuorateError: SQLITE_ERROR, SQLITE_AUTH (23) with the reason, …
+   */
+  prepare(sql: string): Prepared;
+  /** Compiles the statement that starts at byte `offset` of a UTF-8 text; not cached. `tail` counts from the text's start. */
+  prepareAt(text: Uint8Array, offset: number): Prepared;
+  /** Runs all statements of `sql`, dropping rows. For tests and set-up. */
+  execute(sql: string): void;
+  /** Ends the running statement as soon as possible; for use by hooks and between steps. */
+  interrupt(): void;
+  /** sqlite3_limit: sets when `value` ≥ 0; returns the earlier value. `id` as SQLITE_LIMIT_*. */
+  limit(id: number, value: number): number;
+  /** Finalizes all statements, rolls back, releases pins. Idempotent. */
+  close(): void;
+}
+
+/** SQLite's storage classes as sqlite3_column_type numbers them. */
+export const COLUMN_TYPE = { integer: 1, float: 2, text: 3, blob: 4, null: 5 } as const;
+
+export interface Statement {
+  readonly sql: string;
+  /** sqlite3_stmt_readonly: leaves the database as it is (BEGIN, COMMIT … count as read-only). */
+  readonly readonly: boolean;
+  /** True for EXPLAIN and EXPLAIN QUERY PLAN. */
+  readonly isExplain: boolean;
+  readonly parameterCount: number;
+  /** Names with their prefix (`:a`, `@a`, `$a`, `?5`), '' for a plain `?`; index 0 is parameter 1. */
+  readonly parameterNames: readonly string[];
+  /** Columns: read again after the first step, a changed schema recompiles the statement (sqlite-engine.md §7, 17). */
+  readonly columnCount: number;
+  readonly columnNames: readonly string[];
+  /** Declared types, '' for an expression. */
+  readonly columnTypes: readonly string[];
+
+  /** Binds parameter `index`, from 1. NaN becomes NULL. Throws SQLITE_RANGE (25), SQLITE_TOOBIG (18). */
+  bind(index: number, value: Value): void;
+  clearBindings(): void;
+  /** True = a row is there, false = done. Throws QuorateError with SQLite's code; the statement is then reset. */
+  step(): boolean;
+  /** Ends the execution; bindings stay. Never throws. */
+  reset(): void;
+  /** Resets, clears the bindings and gives the statement back to the cache (or finalizes it). Use it no more. */
+  release(): void;
+
+  /** Columns of the current row, from 0. */
+  type(column: number): number;
+  /** A float, or an integer rounded to a double. */
+  double(column: number): number;
+  /** An integer without loss. */
+  bigint(column: number): bigint;
+  /** An integer as number when it is safe, else as bigint. */
+  integer(column: number): number | bigint;
+  /** UTF-8 bytes of a text, a view of the WASM heap: valid until the next call of anything in the engine. */
+  textBytes(column: number): Uint8Array;
+  /** A view like `textBytes`. */
+  blobBytes(column: number): Uint8Array;
+  text(column: number): string;
+  /** The value by its type; blobs are copied. */
+  value(column: number): Value;
+}

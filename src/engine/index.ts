@@ -1,0 +1,2 @@
+export * from './contract.ts';
+export { compileSqlite, createEngine } from './create-engine.ts';
