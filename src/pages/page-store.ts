@@ -291,11 +291,13 @@ export class PageStore implements PageSource {
       throw new QuorateError('MALFORMED', `${count} pages in ${update.images.length} bytes`);
     }
     if (pages > LIMITS.databasePages) throw tooLarge();
+    let pageOne = -1;
     for (let i = 0; i < count; i++) {
       const number = update.pageNumbers[i];
       if (!(number >= 1)) throw new QuorateError('MALFORMED', `page number ${number}`);
-      if (number === 1) checkPageOne(update.images, i * PAGE_SIZE_BYTES, pages);
+      if (number === 1) pageOne = i;
     }
+    if (pageOne >= 0) checkPageOne(update.images, pageOne * PAGE_SIZE_BYTES, pages);
     if (this.#head.references > 0) this.#live.release(this.#freeze());
     this.#cut(pages);
     for (let i = 0; i < count; i++) {
@@ -367,7 +369,7 @@ export class PageStore implements PageSource {
 
   #retainedByPins(): number {
     let slots = 0;
-    for (const version of this.#pinnedOnly()) slots += version.held.length;
+    for (const version of this.#pinnedOnly()) if (!version.killed) slots += version.held.length;
     return slots;
   }
 
@@ -381,6 +383,8 @@ export class PageStore implements PageSource {
     let killed = 0;
     for (const version of this.#pinnedOnly()) {
       if (this.#retainedByPins() * PAGE_SIZE_BYTES <= budgetBytes) break;
+      if (version.killed) continue;
+      version.killed = true;
       if (version.shared) this.#sharedPins.kill(version.generation);
       for (const pin of this.#localPins) {
         if (pin.version !== version || !pin.usable) continue;
