@@ -88,7 +88,7 @@ class Demo {
       const ms = performance.now() - startedAt;
       const role = node === undefined ? 'leader' : 'follower';
       if (node !== undefined) byFollowers++;
-      say(`${query.title}  [${role}, node ${result.executedBy}, ${ms.toFixed(1)} ms]`);
+      say(`${query.title}  [${role}, node ${result.executedBy.id}, ${ms.toFixed(1)} ms]`);
       const rows = result.rows.map((row) => result.columns.map((_, column) => row[column] ?? null));
       for (const line of formatTable(result.columns, rows, { mode: 'table' }).split('\n'))
         say(`  ${line}`);

@@ -49,7 +49,7 @@ async function proveIntegrity(input: ProofInput): Promise<string[]> {
     try {
       const result = await replica.execute('PRAGMA integrity_check');
       const text = String(result.rows[0]?.[0]);
-      say(`integrity_check on ${node.name}, executed by node ${result.executedBy}: ${text}`);
+      say(`integrity_check on ${node.name}, executed by node ${result.executedBy.id}: ${text}`);
       if (text !== 'ok') findings.push(`${node.name}: integrity_check: ${text}`);
     } finally {
       await replica.close();
