@@ -79,7 +79,6 @@ export class RealDiskFile implements DiskFile {
         await this.#writeAll(this.#descriptor, at, chunks);
         at = end;
       }
-      await this.#sync();
     });
   }
 

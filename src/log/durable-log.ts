@@ -1,0 +1,492 @@
+import {
+  assert,
+  type Configuration,
+  DiskError,
+  type Entry,
+  type NodeId,
+  QuorateError,
+  type Term,
+  term,
+} from '../base/index.ts';
+import type { PersistOperation, SnapshotInfo } from '../raft/index.ts';
+import { encodeConfiguration } from '../wire/index.ts';
+import type { CountingDisk } from './counting-disk.ts';
+import { diskFailure, isFull } from './errors.ts';
+import { FloorFile } from './floor-file.ts';
+import type { LoadedDirectory } from './load-directory.ts';
+import { MetadataFile } from './metadata-file.ts';
+import { type AppendBatch, SegmentWriter } from './segment-writer.ts';
+import type { SnapshotContent } from './snapshot-reader.ts';
+import { type SnapshotFileWriter, SnapshotStore } from './snapshot-store.ts';
+import { TermHistory } from './term-history.ts';
+
+/** Entry bytes after which the durable floor is written again. */
+const FLOOR_BYTES = 1024 * 1024;
+
+/** What a log tells about itself. */
+export interface LogStatistics {
+  /** Bytes of segments (open ones with their reserve) and snapshots. */
+  readonly bytes: number;
+  readonly closedSegments: number;
+  readonly openSegments: number;
+  readonly snapshots: number;
+  readonly lastIndex: number;
+  readonly snapshotIndex: number;
+  /** Since the log was opened. */
+  readonly entriesWritten: number;
+  readonly writtenBytes: number;
+  readonly syncs: number;
+  readonly state: 'ok' | 'full' | 'failed';
+}
+
+/** Takes the content of a snapshot as a stream. */
+export interface SnapshotWriter {
+  /** Resolves when the bytes have been handed to the disk: await it, that is the back-pressure. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** The snapshot is durable and in force when it resolves. Throws DISK_FULL, DISK_FAILED. */
+  finish(): Promise<void>;
+  /** Gives up and removes what was written. */
+  abort(): Promise<void>;
+}
+
+interface PersistJob {
+  readonly operations: readonly PersistOperation[];
+  readonly settle: Settle;
+}
+
+interface ControlJob {
+  readonly run: () => Promise<void>;
+  readonly settle: Settle;
+}
+
+type Job = PersistJob | ControlJob;
+
+interface Settle {
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * The log, term and vote, and snapshots of one node, on disk. Everything is carried out in the order of the
+ * calls; appends that wait for the disk together share one write and one sync.
+ *
+ * After a failed write or sync the disk's content is unknown: everything that follows fails with the same
+ * error until the directory is opened again (DISK_FAILED). Only a full disk is survived (DISK_FULL).
+ */
+export class DurableLog {
+  readonly #disk: CountingDisk;
+  readonly #metadata: MetadataFile;
+  readonly #floor: FloorFile;
+  readonly #segments: SegmentWriter;
+  readonly #snapshots: SnapshotStore;
+  readonly #lock: { release(): Promise<void> };
+  #term: Term;
+  #queue: Job[] = [];
+  #working: Promise<void> | undefined;
+  #snapshotWriter: SnapshotFileWriter | undefined;
+  /** Appends failed for lack of space; what follows them would leave a gap. */
+  #full = false;
+  #broken: unknown;
+  #closed: Promise<void> | undefined;
+  #bytesAtFloor = 0;
+
+  /** For `openLog` only. */
+  constructor(
+    disk: CountingDisk,
+    lock: { release(): Promise<void> },
+    loaded: LoadedDirectory,
+    segmentBytes: number,
+  ) {
+    this.#disk = disk;
+    this.#lock = lock;
+    this.#metadata = new MetadataFile(disk, loaded.metadata.version);
+    this.#term = loaded.metadata.term;
+    this.#floor = new FloorFile(disk, loaded.floor);
+    const terms = new TermHistory(loaded.firstIndex - 1, startTerm(loaded));
+    terms.append(loaded.firstIndex, loaded.entries);
+    this.#segments = new SegmentWriter(disk, segmentBytes, loaded.closed, loaded.lastIndex, terms);
+    this.#snapshots = new SnapshotStore(disk, loaded.snapshots, loaded.unusableSnapshots);
+  }
+
+  /** Index of the last durable entry (of the snapshot, when there are no entries after it). */
+  get lastIndex(): number {
+    return this.#segments.lastIndex;
+  }
+
+  /** The newest snapshot on disk. */
+  get snapshot(): SnapshotInfo | undefined {
+    return this.#snapshots.newest;
+  }
+
+  statistics(): LogStatistics {
+    const { closed, openBytes, openCount, entriesWritten, lastIndex } = this.#segments;
+    const closedBytes = closed.reduce((sum, each) => sum + each.sizeBytes, 0);
+    return {
+      bytes: closedBytes + openBytes + this.#snapshots.bytes,
+      closedSegments: closed.length,
+      openSegments: openCount,
+      snapshots: this.#snapshots.count,
+      lastIndex,
+      snapshotIndex: this.#snapshots.newest?.index ?? 0,
+      entriesWritten,
+      ...this.#disk.counters,
+      state: this.#broken !== undefined ? 'failed' : this.#full ? 'full' : 'ok',
+    };
+  }
+
+  /**
+   * Carries out the operations in order; they are durable when it resolves. When it rejects, nothing of
+   * them counts, and everything queued behind them is rejected too. Throws DISK_FULL (retryable: the next
+   * operations must begin where the log ends), DISK_FAILED, LOG_CLOSED.
+   */
+  persist(operations: readonly PersistOperation[]): Promise<void> {
+    return this.#enqueue((settle) => ({ operations, settle }));
+  }
+
+  /**
+   * Starts a new log: one configuration entry at index 1, term 1 (disk-format.md §13). Returns the entry.
+   * Throws ALREADY_BOOTSTRAPPED when the directory has a term, a log or a snapshot.
+   */
+  async bootstrap(configuration: Configuration): Promise<Entry> {
+    const entry = configurationEntry(term(1), configuration);
+    await this.#control(async () => {
+      if (this.#term !== 0 || this.lastIndex !== 0 || this.#snapshots.newest !== undefined) {
+        throw new QuorateError(
+          'ALREADY_BOOTSTRAPPED',
+          `the data directory ${this.#disk.path} already belongs to a cluster`,
+        );
+      }
+      await this.#segments.appendClosed([entry]);
+      await this.#writeMetadata(term(1), 0n);
+    });
+    return entry;
+  }
+
+  /**
+   * Appends a configuration that replaces the cluster's, for recovery after the loss of a majority
+   * (disk-format.md §11). With the current term, so that no survivor's log counts as newer.
+   */
+  async overrideConfiguration(configuration: Configuration): Promise<Entry> {
+    const current = Math.max(this.#term, this.#segments.lastTerm, 1);
+    const entry = configurationEntry(term(current), configuration);
+    await this.#control(() => this.#segments.appendClosed([entry]));
+    return entry;
+  }
+
+  /**
+   * Starts a snapshot of the state machine at `info.index`, which must be durable (RULES S19).
+   * `contentBytes`: exact length of the content. When it is finished, the newest two snapshots are kept and
+   * closed segments that end before `info.index` − `trailing` + 1 are removed.
+   */
+  async beginSnapshot(
+    info: SnapshotInfo,
+    contentBytes: number,
+    trailing: number,
+  ): Promise<SnapshotWriter> {
+    assert(info.index <= this.lastIndex, () => `a snapshot at ${info.index} is ahead of the log`);
+    return await this.#beginWriter(info, contentBytes, async (file) => {
+      // A closed segment says which entries it holds, an open one does not: with a snapshot in force it
+      // would be taken to begin after it.
+      await this.#control(() => this.#segments.rotate());
+      await this.#control(async () => {
+        await this.#snapshots.store(file);
+        await this.#snapshots.removeOld();
+        await this.#segments.removeUpTo(info.index - trailing);
+      });
+    });
+  }
+
+  /**
+   * Receives a snapshot of the leader. When it is finished the whole log is removed and the next entry has
+   * the index `info.index` + 1; then the caller restores its state machine (RULES S14).
+   */
+  async beginInstall(info: SnapshotInfo, contentBytes: number): Promise<SnapshotWriter> {
+    return await this.#beginWriter(info, contentBytes, (file) =>
+      this.#control(async () => {
+        try {
+          await this.#replaceLog(info, file);
+        } catch (error) {
+          // A part of the segments may be gone: only a start can tell what is left.
+          this.#broken ??= diskFailure(error, 'installing a snapshot');
+          throw error;
+        }
+      }),
+    );
+  }
+
+  /**
+   * Opens the content of a snapshot that is on disk. Throws SNAPSHOT_NOT_FOUND when a newer one has
+   * replaced it.
+   */
+  async readSnapshot(info: Pick<SnapshotInfo, 'index' | 'term'>): Promise<SnapshotContent> {
+    const content = await this.#snapshots.read(info).catch((error: unknown) => {
+      throw diskFailure(error, 'reading a snapshot');
+    });
+    if (content !== undefined) return content;
+    throw new QuorateError('SNAPSHOT_NOT_FOUND', `there is no snapshot at entry ${info.index}`);
+  }
+
+  /** Finishes what is queued, leaves only closed segments, and releases the lock. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /** Starts background work. For `openLog` only. */
+  start(): void {
+    this.#segments.prepare();
+  }
+
+  async #close(): Promise<void> {
+    await this.#working;
+    try {
+      if (this.#snapshotWriter !== undefined) await this.#snapshotWriter.discard();
+      if (this.#broken !== undefined) await this.#segments.abandon();
+      else {
+        await this.#segments.close();
+        await this.#writeFloor();
+      }
+    } catch (error) {
+      await this.#segments.abandon();
+      throw diskFailure(error, 'closing the log');
+    } finally {
+      await this.#lock.release();
+    }
+  }
+
+  async #beginWriter(
+    info: SnapshotInfo,
+    contentBytes: number,
+    commit: (file: SnapshotFileWriter) => Promise<void>,
+  ): Promise<SnapshotWriter> {
+    assert(this.#snapshotWriter === undefined, 'another snapshot is being written');
+    this.#checkUsable();
+    const guarded = async (run: () => Promise<void>): Promise<void> => {
+      try {
+        await run();
+      } catch (error) {
+        throw diskFailure(error, 'writing a snapshot');
+      }
+    };
+    let file: SnapshotFileWriter | undefined;
+    await guarded(async () => {
+      file = await this.#snapshots.begin(info, contentBytes);
+    });
+    assert(file !== undefined, 'no snapshot was begun');
+    const writer = file;
+    this.#snapshotWriter = writer;
+    const end = (): void => {
+      if (this.#snapshotWriter === writer) this.#snapshotWriter = undefined;
+    };
+    return {
+      write: (chunk) => guarded(() => writer.write(chunk)),
+      finish: () =>
+        guarded(async () => {
+          try {
+            await writer.finish();
+            await commit(writer);
+          } catch (error) {
+            // The first error is the one to report.
+            await writer.discard().catch(() => undefined);
+            throw error;
+          } finally {
+            end();
+          }
+        }),
+      abort: () => guarded(() => writer.discard()).finally(end),
+    };
+  }
+
+  async #replaceLog(info: SnapshotInfo, file: SnapshotFileWriter): Promise<void> {
+    const { index, term: lastTerm } = info;
+    await this.#segments.rotate();
+    const metadataVersion = this.#metadata.version;
+    await this.#floor.lower({ index, term: lastTerm, metadataVersion });
+    await this.#snapshots.store(file);
+    await this.#segments.reset(index, lastTerm);
+    await this.#snapshots.removeOld();
+    this.#full = false;
+  }
+
+  #checkUsable(): void {
+    if (this.#broken !== undefined) throw this.#broken;
+    if (this.#closed !== undefined) throw new QuorateError('LOG_CLOSED', 'the log is closed');
+  }
+
+  /** Runs something in its turn, alone. */
+  #control(run: () => Promise<void>): Promise<void> {
+    return this.#enqueue((settle) => ({ run, settle }));
+  }
+
+  #enqueue(makeJob: (settle: Settle) => Job): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#checkUsable();
+      this.#queue.push(makeJob({ resolve, reject }));
+      this.#working ??= this.#work();
+    });
+  }
+
+  /** Works until the queue is empty. Never rejects. */
+  async #work(): Promise<void> {
+    // Everything that is queued in this turn of the event loop shares the first write.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      const jobs = this.#queue;
+      this.#queue = [];
+      await this.#runJobs(jobs);
+      if (this.#queue.length === 0) await this.#writeFloorIfDue();
+    }
+    this.#working = undefined;
+  }
+
+  /** Carries out jobs in order; appends are collected and written when something else comes, or at the end. */
+  async #runJobs(jobs: readonly Job[]): Promise<void> {
+    const group = new PersistGroup();
+    /** What the operations of later jobs would build on has failed. */
+    let failure: unknown;
+    for (const job of jobs) {
+      if ('run' in job) {
+        failure ??= await this.#flush(group);
+        await this.#runControl(job);
+      } else if (failure !== undefined) job.settle.reject(failure);
+      else {
+        failure = await this.#collect(group, job.operations);
+        if (failure === undefined) group.waiting.push(job.settle);
+        else job.settle.reject(failure);
+      }
+    }
+    failure ??= await this.#flush(group);
+    if (failure === undefined) return;
+    const later = this.#queue;
+    this.#queue = later.filter((job) => 'run' in job);
+    for (const job of later) if (!('run' in job)) job.settle.reject(failure);
+  }
+
+  /** Takes one job's appends into the group; anything else is carried out after them. */
+  async #collect(group: PersistGroup, operations: readonly PersistOperation[]): Promise<unknown> {
+    for (const operation of operations) {
+      if (operation.kind === 'append') {
+        if (operation.entries.length > 0) group.batches.push(operation);
+        continue;
+      }
+      const failure =
+        (await this.#flush(group)) ??
+        (await this.#attempt(operation.kind !== 'truncate', () => this.#runAlone(operation)));
+      if (failure !== undefined) return failure;
+    }
+    return undefined;
+  }
+
+  /** Writes what the group has collected and settles who waited for it. Returns the failure. */
+  async #flush(group: PersistGroup): Promise<unknown> {
+    const batches = group.batches.splice(0);
+    const waiting = group.waiting.splice(0);
+    const failure =
+      batches.length === 0 ? undefined : await this.#attempt(true, () => this.#append(batches));
+    for (const settle of waiting) {
+      if (failure === undefined) settle.resolve();
+      else settle.reject(failure);
+    }
+    return failure;
+  }
+
+  async #runControl(job: ControlJob): Promise<void> {
+    if (this.#broken !== undefined) {
+      job.settle.reject(this.#broken);
+      return;
+    }
+    try {
+      await job.run();
+      job.settle.resolve();
+    } catch (error) {
+      const refused = error instanceof QuorateError && error.code === 'ALREADY_BOOTSTRAPPED';
+      if (!refused && !isFull(error)) this.#broken = diskFailure(error, 'changing the log');
+      job.settle.reject(diskFailure(error, 'changing the log'));
+    }
+  }
+
+  /** Runs a part of persist; on failure decides whether the log can go on, and returns the error. */
+  async #attempt(fullIsSurvivable: boolean, run: () => Promise<void>): Promise<unknown> {
+    if (this.#broken !== undefined) return this.#broken;
+    try {
+      await run();
+      return undefined;
+    } catch (error) {
+      const failure = diskFailure(error, 'writing the log');
+      if (fullIsSurvivable && isFull(error)) this.#full = true;
+      else this.#broken = failure;
+      return failure;
+    }
+  }
+
+  async #append(batches: readonly AppendBatch[]): Promise<void> {
+    const next = this.lastIndex + 1;
+    const first = batches[0]?.first ?? next;
+    if (this.#full && first > next) {
+      throw diskFailure(
+        new DiskError('ENOSPC', `entry ${next} could not be written`),
+        'appending to the log',
+      );
+    }
+    await this.#segments.append(batches);
+    this.#full = false;
+  }
+
+  async #runAlone(operation: Exclude<PersistOperation, { kind: 'append' }>): Promise<void> {
+    if (operation.kind === 'metadata') {
+      await this.#writeMetadata(operation.term, operation.vote);
+      return;
+    }
+    const index = operation.from - 1;
+    const base = this.#snapshots.newest?.index ?? 0;
+    assert(index >= base, () => `truncation from ${operation.from} below the snapshot at ${base}`);
+    if (index >= this.lastIndex) return;
+    const end = { index, term: this.#segments.termAt(index) };
+    await this.#floor.lower({ ...end, metadataVersion: this.#metadata.version });
+    await this.#segments.truncate(operation.from);
+  }
+
+  async #writeMetadata(newTerm: Term, vote: NodeId): Promise<void> {
+    assert(newTerm >= this.#term, () => `the term falls from ${this.#term} to ${newTerm}`);
+    await this.#metadata.write(newTerm, vote);
+    this.#term = newTerm;
+  }
+
+  async #writeFloorIfDue(): Promise<void> {
+    if (this.#broken !== undefined || this.lastIndex === 0) return;
+    const { current } = this.#floor;
+    const grown = this.#disk.counters.writtenBytes - this.#bytesAtFloor;
+    const stale = current?.metadataVersion !== this.#metadata.version;
+    if (!stale && grown < FLOOR_BYTES) return;
+    try {
+      await this.#writeFloor();
+    } catch (error) {
+      // The floor is an extra: without space for it the log goes on.
+      if (!isFull(error)) this.#broken = diskFailure(error, 'writing the durable floor');
+    }
+  }
+
+  async #writeFloor(): Promise<void> {
+    const { lastIndex: index, lastTerm } = this.#segments;
+    if (index === 0) return;
+    this.#bytesAtFloor = this.#disk.counters.writtenBytes;
+    const metadataVersion = this.#metadata.version;
+    await this.#floor.write({ index, term: lastTerm, metadataVersion });
+  }
+}
+
+/** Appends that will share a write, and who waits for them. */
+class PersistGroup {
+  readonly batches: AppendBatch[] = [];
+  readonly waiting: Settle[] = [];
+}
+
+/** Term of the position before the first entry, as far as it is known. */
+function startTerm(loaded: LoadedDirectory): number {
+  if (loaded.firstIndex === 1) return 0;
+  return loaded.entries[0]?.term ?? loaded.lastTerm;
+}
+
+function configurationEntry(entryTerm: Term, configuration: Configuration): Entry {
+  return { term: entryTerm, type: 'configuration', data: encodeConfiguration(configuration) };
+}

@@ -1,0 +1,9 @@
+export { DurableLog, type LogStatistics, type SnapshotWriter } from './durable-log.ts';
+export {
+  describeDirectory,
+  type LogOptions,
+  openLog,
+  type Recovered,
+  SEGMENT_BYTES,
+} from './open-log.ts';
+export type { SnapshotContent } from './snapshot-reader.ts';

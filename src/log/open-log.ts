@@ -1,0 +1,107 @@
+import {
+  type Disk,
+  type Entry,
+  type Logger,
+  type LogIndex,
+  logIndex,
+  type NodeId,
+  silent,
+  type Term,
+  term,
+} from '../base/index.ts';
+import type { SnapshotInfo } from '../raft/index.ts';
+import { applyCleanup } from './apply-cleanup.ts';
+import { CountingDisk } from './counting-disk.ts';
+import { DurableLog } from './durable-log.ts';
+import { diskFailure } from './errors.ts';
+import { type LoadedDirectory, loadDirectory } from './load-directory.ts';
+
+/** Size of a segment file, unless one batch needs more (disk-format.md §4.1). */
+export const SEGMENT_BYTES = 8 * 1024 * 1024;
+
+export interface LogOptions {
+  /** Smaller segments for tests and simulations. A multiple of 512. */
+  readonly segmentBytes?: number;
+  /** Hears what a start found: cut writes, unusable snapshots, quarantine. */
+  readonly log?: Logger;
+}
+
+/** What a data directory held. */
+export interface Recovered {
+  /** At least the term of the last entry, also when the metadata files are gone. */
+  readonly term: Term;
+  readonly vote: NodeId;
+  /** The snapshot to restore; its content comes from `DurableLog.readSnapshot`. */
+  readonly snapshot: SnapshotInfo | undefined;
+  /** Index of the first element of `entries`; it may lie at or before the snapshot. */
+  readonly firstIndex: LogIndex;
+  /** Index of the last entry, or of the snapshot, or 0. */
+  readonly lastIndex: LogIndex;
+  readonly lastTerm: Term;
+  readonly entries: readonly Entry[];
+  /** This node may have lost a vote or an entry that it acknowledged: it must neither vote nor acknowledge. */
+  readonly quarantined: boolean;
+  readonly quarantineReason: string | undefined;
+  /** What an operator should know about this start. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Opens a data directory for one node: takes the lock, reads everything, cleans up what a crash left.
+ * Damage that no crash explains is never skipped, and nothing is changed then.
+ * Throws DIRECTORY_LOCKED, LOG_DAMAGED, FORMAT_UNSUPPORTED, DISK_FULL, DISK_FAILED.
+ */
+export async function openLog(
+  disk: Disk,
+  options: LogOptions = {},
+): Promise<{ readonly log: DurableLog; readonly recovered: Recovered }> {
+  const counting = new CountingDisk(disk);
+  const lock = await disk.lock().catch((error: unknown) => {
+    throw diskFailure(error, 'locking the data directory');
+  });
+  try {
+    const loaded = await loadDirectory(counting);
+    await applyCleanup(counting, loaded.cleanup);
+    for (const note of loaded.notes) {
+      (options.log ?? silent)('warn', note, { directory: disk.path });
+    }
+    const log = new DurableLog(counting, lock, loaded, options.segmentBytes ?? SEGMENT_BYTES);
+    log.start();
+    return { log, recovered: recoveredFrom(loaded) };
+  } catch (error) {
+    await lock.release();
+    throw diskFailure(error, 'opening the log');
+  }
+}
+
+/** Reads a data directory without changing anything and without its lock: the node must not be running. */
+export async function describeDirectory(disk: Disk): Promise<Recovered> {
+  try {
+    return recoveredFrom(await loadDirectory(disk));
+  } catch (error) {
+    throw diskFailure(error, 'reading the log');
+  }
+}
+
+function recoveredFrom(loaded: LoadedDirectory): Recovered {
+  const { metadata, snapshot, lastTerm } = loaded;
+  // A log without metadata is legal (disk-format.md §11); its terms have passed nevertheless.
+  const behind = metadata.term < lastTerm;
+  return {
+    term: behind ? term(lastTerm) : metadata.term,
+    vote: behind ? 0n : metadata.vote,
+    snapshot: snapshot === undefined ? undefined : withoutFile(snapshot),
+    firstIndex: logIndex(loaded.firstIndex),
+    lastIndex: logIndex(loaded.lastIndex),
+    lastTerm: term(lastTerm),
+    entries: loaded.entries,
+    quarantined: loaded.doubt !== undefined,
+    quarantineReason: loaded.doubt,
+    notes: loaded.notes,
+  };
+}
+
+function withoutFile(snapshot: SnapshotInfo): SnapshotInfo {
+  const { index, term: snapshotTerm, configurationIndex, configuration } = snapshot;
+  return { index, term: snapshotTerm, configurationIndex, configuration };
+}

@@ -1,0 +1,123 @@
+import { assert, type Disk, type DiskFile } from '../base/index.ts';
+import { diskFailure, isFull } from './errors.ts';
+import { openSegmentName } from './file-names.ts';
+
+/** Segments prepared beyond the one being written: the next one, and a spare for a full disk (RULES S10). */
+const PREPARED = 2;
+
+/** A segment that is allocated and empty. */
+export interface PreparedSegment {
+  readonly name: string;
+  readonly file: DiskFile;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Prepares open segments ahead in the background, so that a write never waits for an allocation and never
+ * finds the disk full halfway.
+ */
+export class SegmentPool {
+  readonly #disk: Disk;
+  readonly #segmentBytes: number;
+  readonly #ready: PreparedSegment[] = [];
+  #counter = 0;
+  /** The preparation that is under way; never rejects. */
+  #preparing: Promise<void> | undefined;
+  #failure: unknown;
+  #closed = false;
+
+  constructor(disk: Disk, segmentBytes: number) {
+    this.#disk = disk;
+    this.#segmentBytes = segmentBytes;
+  }
+
+  get readyCount(): number {
+    return this.#ready.length;
+  }
+
+  /** Starts preparing what is missing; does not wait. */
+  refill(): void {
+    if (this.#closed || this.#preparing !== undefined || this.#ready.length >= PREPARED) return;
+    this.#preparing = this.#prepare().then(
+      (segment) => {
+        this.#preparing = undefined;
+        this.#failure = undefined;
+        this.#ready.push(segment);
+        this.refill();
+      },
+      (error: unknown) => {
+        this.#preparing = undefined;
+        this.#failure = error;
+      },
+    );
+  }
+
+  /**
+   * The next segment. When the disk is full, ordinary entries are refused (DISK_FULL) and only `critical`
+   * ones get the spare: a leader must still be able to end its term in order (RULES S10).
+   */
+  async take(critical: boolean): Promise<PreparedSegment> {
+    for (let attempt = 0; ; attempt++) {
+      const free = this.#failure === undefined || this.#ready.length >= PREPARED || critical;
+      const segment = free ? this.#ready.shift() : undefined;
+      if (segment !== undefined) {
+        this.refill();
+        return segment;
+      }
+      // One fresh attempt: space may have come back since the last failure.
+      if (attempt > 0 && this.#failure !== undefined) {
+        throw diskFailure(this.#failure, 'preparing a log segment');
+      }
+      this.refill();
+      await this.#preparing;
+      assert(attempt < 4, 'preparing segments makes no progress');
+    }
+  }
+
+  /** Gives back a segment that was taken and not written to. */
+  giveBack(segment: PreparedSegment): void {
+    this.#ready.unshift(segment);
+  }
+
+  /** Removes the spare segments to make room for something that frees more. True if there was one. */
+  async release(): Promise<boolean> {
+    await this.#preparing;
+    const segments = this.#ready.splice(0);
+    for (const segment of segments) await this.#discard(segment);
+    return segments.length > 0;
+  }
+
+  /** Removes all prepared segments. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.release();
+  }
+
+  /** Closes the files without touching the disk. */
+  async abandon(): Promise<void> {
+    this.#closed = true;
+    await this.#preparing;
+    for (const { file } of this.#ready.splice(0)) await file.close().catch(() => undefined);
+  }
+
+  async #prepare(): Promise<PreparedSegment> {
+    const name = openSegmentName(++this.#counter);
+    const file = await this.#disk.open(name, 'create');
+    try {
+      await file.allocate(this.#segmentBytes);
+      await file.sync();
+      await this.#disk.syncDirectory();
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      // A part of the segment may stand there; removed it gives back the space that was missing.
+      if (isFull(error)) await this.#disk.remove(name);
+      throw error;
+    }
+    return { name, file, sizeBytes: this.#segmentBytes };
+  }
+
+  async #discard(segment: PreparedSegment): Promise<void> {
+    await segment.file.close();
+    await this.#disk.remove(segment.name);
+  }
+}

@@ -1,0 +1,377 @@
+import { assert, type Disk, type DiskFile, type Entry } from '../base/index.ts';
+import { BATCH_ENTRIES_MAX } from '../wire/index.ts';
+import { batchBytes, encodeBatch, groupMark } from './batch.ts';
+import { isFull } from './errors.ts';
+import { type ClosedSegment, closedSegmentName } from './file-names.ts';
+import { type PreparedSegment, SegmentPool } from './segment-pool.ts';
+import { SEGMENT_HEADER, SEGMENT_HEADER_BYTES, scanClosedSegment } from './segment-scan.ts';
+import type { TermHistory } from './term-history.ts';
+import { publish, readWhole, writeTemporary } from './whole-file.ts';
+
+/** C cannot load an open segment with fewer zero bytes than this behind its last batch, unless none. */
+const TAIL_BYTES = 16;
+
+/** The segment being written. */
+interface CurrentSegment {
+  readonly name: string;
+  readonly file: DiskFile;
+  readonly sizeBytes: number;
+  readonly first: number;
+  /** Offset after what is durable; SEGMENT_HEADER_BYTES at least. 0 = nothing written. */
+  usedBytes: number;
+  last: number;
+}
+
+/** Entries of one append request; they become one batch on disk. */
+export interface AppendBatch {
+  readonly first: number;
+  readonly entries: readonly Entry[];
+}
+
+/**
+ * The segments of one log: appends to the open one, closes full ones, removes from both ends. Calls must
+ * not overlap; their order is the order on disk.
+ */
+export class SegmentWriter {
+  readonly #disk: Disk;
+  readonly #pool: SegmentPool;
+  readonly #segmentBytes: number;
+  readonly #closed: ClosedSegment[];
+  readonly #terms: TermHistory;
+  #current: CurrentSegment | undefined;
+  #lastIndex: number;
+  /** Closing goes on behind the writes, one segment after another. Rejects when one failed. */
+  #closing: Promise<void> = Promise.resolve();
+  #closingFailure: unknown;
+  #entriesWritten = 0;
+
+  constructor(
+    disk: Disk,
+    segmentBytes: number,
+    closed: readonly ClosedSegment[],
+    lastIndex: number,
+    terms: TermHistory,
+  ) {
+    this.#disk = disk;
+    this.#segmentBytes = segmentBytes;
+    this.#pool = new SegmentPool(disk, segmentBytes);
+    this.#closed = [...closed];
+    this.#lastIndex = lastIndex;
+    this.#terms = terms;
+  }
+
+  /** Index of the last durable entry. */
+  get lastIndex(): number {
+    return this.#lastIndex;
+  }
+
+  get lastTerm(): number {
+    return this.#terms.at(this.#lastIndex);
+  }
+
+  get closed(): readonly ClosedSegment[] {
+    return this.#closed;
+  }
+
+  get entriesWritten(): number {
+    return this.#entriesWritten;
+  }
+
+  get openBytes(): number {
+    return (this.#current?.sizeBytes ?? 0) + this.#pool.readyCount * this.#segmentBytes;
+  }
+
+  get openCount(): number {
+    return (this.#current === undefined ? 0 : 1) + this.#pool.readyCount;
+  }
+
+  /** Prepares segments in the background. */
+  prepare(): void {
+    this.#pool.refill();
+  }
+
+  /**
+   * Makes batches durable, with one write per segment that they touch. After an error none of the batches
+   * counts. Throws DISK_FULL when ordinary entries find no space: then nothing of them is left in the log.
+   */
+  async append(batches: readonly AppendBatch[]): Promise<void> {
+    if (this.#closingFailure !== undefined) throw this.#closingFailure;
+    const group = new WriteGroup(this.#lastIndex, this.#current);
+    const critical = batches.some(({ entries }) => entries.some((each) => each.type !== 'command'));
+    try {
+      for (const { first, entries } of batches.flatMap(split)) {
+        assert(first === group.lastIndex + 1, () => `entry ${first} after ${group.lastIndex}`);
+        const length = batchBytes(entries);
+        if (!this.#fits(group.bytes + length)) {
+          await this.#write(group);
+          await this.#switchSegment(length, critical);
+        }
+        const offset = Math.max(this.#current?.usedBytes ?? 0, SEGMENT_HEADER_BYTES) + group.bytes;
+        const mark = group.bytes === 0 ? groupMark(offset) : 0;
+        group.add(encodeBatch(entries, mark), length, entries.length);
+        this.#terms.append(first, entries);
+      }
+      await this.#write(group);
+      this.#entriesWritten += this.#lastIndex - group.startIndex;
+    } catch (error) {
+      this.#terms.truncate(group.startIndex);
+      if (isFull(error)) await this.#takeBack(group);
+      throw error;
+    }
+  }
+
+  /** Closes the open segment; when it resolves, all entries are in closed segments, durably. */
+  async rotate(): Promise<void> {
+    this.#retire();
+    await this.#closing;
+  }
+
+  /**
+   * Removes the entries from `from` on (disk-format.md §7). Durable step by step from the end, so that a
+   * crash leaves either a longer beginning of the old log or the new end.
+   */
+  async truncate(from: number): Promise<void> {
+    if (from > this.#lastIndex) return;
+    await this.rotate();
+    for (let last = this.#closed.at(-1); last !== undefined; last = this.#closed.at(-1)) {
+      if (last.last < from) break;
+      if (last.first < from) await this.#shorten(last, from - 1);
+      else {
+        await this.#disk.remove(last.name);
+        await this.#disk.syncDirectory();
+        this.#closed.pop();
+      }
+    }
+    this.#lastIndex = from - 1;
+    this.#terms.truncate(from - 1);
+    this.#pool.refill();
+  }
+
+  /** Removes all entries: a snapshot that ends at this position replaces them. */
+  async reset(index: number, term: number): Promise<void> {
+    await this.rotate();
+    for (let last = this.#closed.pop(); last !== undefined; last = this.#closed.pop()) {
+      await this.#disk.remove(last.name);
+      await this.#disk.syncDirectory();
+    }
+    this.#lastIndex = index;
+    this.#terms.reset(index, term);
+  }
+
+  /** The term of an entry that is in the log, or of the snapshot before it. */
+  termAt(index: number): number {
+    return this.#terms.at(index);
+  }
+
+  /** Removes closed segments that hold only entries up to `index`, the oldest first. */
+  async removeUpTo(index: number): Promise<void> {
+    await this.#closing;
+    let removed = 0;
+    while ((this.#closed[0]?.last ?? Number.POSITIVE_INFINITY) <= index) {
+      const segment = this.#closed.shift();
+      if (segment !== undefined) await this.#disk.remove(segment.name);
+      removed++;
+    }
+    if (removed > 0) await this.#disk.syncDirectory();
+  }
+
+  /** A closed segment with these entries, written at once: how a log begins or is recovered. */
+  async appendClosed(entries: readonly Entry[]): Promise<void> {
+    await this.rotate();
+    const first = this.#lastIndex + 1;
+    await this.#writeClosed(first, entries);
+    this.#terms.append(first, entries);
+    this.#lastIndex += entries.length;
+  }
+
+  /** Leaves only closed segments behind. */
+  async close(): Promise<void> {
+    await this.#pool.close();
+    await this.rotate();
+    await this.#disk.syncDirectory();
+  }
+
+  /** Closes files without touching the disk: it has failed. */
+  async abandon(): Promise<void> {
+    await this.#closing.catch(() => undefined);
+    await this.#pool.abandon();
+    await this.#current?.file.close().catch(() => undefined);
+    this.#current = undefined;
+  }
+
+  #fits(bytes: number): boolean {
+    const segment = this.#current;
+    if (segment === undefined) return false;
+    const end = Math.max(segment.usedBytes, SEGMENT_HEADER_BYTES) + bytes;
+    return end === segment.sizeBytes || end + TAIL_BYTES <= segment.sizeBytes;
+  }
+
+  /** Writes what the group has collected at the end of the open segment. */
+  async #write(group: WriteGroup): Promise<void> {
+    const segment = this.#current;
+    if (segment === undefined || group.bytes === 0) return;
+    const fresh = segment.usedBytes === 0;
+    const end = Math.max(segment.usedBytes, SEGMENT_HEADER_BYTES) + group.bytes;
+    assert(end <= segment.sizeBytes, 'a segment is longer than its allocation');
+    const chunks = group.take();
+    await segment.file.writeDurable(
+      segment.usedBytes,
+      fresh ? [SEGMENT_HEADER, ...chunks] : chunks,
+    );
+    segment.usedBytes = end;
+    segment.last = group.lastIndex;
+    this.#lastIndex = group.lastIndex;
+  }
+
+  async #switchSegment(bytes: number, critical: boolean): Promise<void> {
+    const prepared = await this.#pool.take(critical);
+    const needed = SEGMENT_HEADER_BYTES + bytes;
+    let { sizeBytes } = prepared;
+    if (needed !== sizeBytes && needed + TAIL_BYTES > sizeBytes) {
+      sizeBytes = needed + TAIL_BYTES;
+      await this.#enlarge(prepared, sizeBytes);
+    }
+    this.#retire();
+    const last = this.#lastIndex;
+    const { name, file } = prepared;
+    this.#current = { name, file, sizeBytes, first: last + 1, last, usedBytes: 0 };
+  }
+
+  /** Makes room in a fresh segment for a batch that is longer than a segment. */
+  async #enlarge(prepared: PreparedSegment, sizeBytes: number): Promise<void> {
+    try {
+      await prepared.file.allocate(sizeBytes);
+      await prepared.file.sync();
+    } catch (error) {
+      if (isFull(error)) this.#pool.giveBack(prepared);
+      throw error;
+    }
+  }
+
+  /** Closes the open segment in the background. */
+  #retire(): void {
+    const segment = this.#current;
+    if (segment === undefined) return;
+    this.#current = undefined;
+    const { first, last, usedBytes } = segment;
+    const name = closedSegmentName(first, last);
+    if (usedBytes > 0) this.#closed.push({ name, first, last, sizeBytes: usedBytes });
+    const closing = this.#closing.then(() => this.#finalize(segment));
+    // Whoever waits for `#closing` hears of a failure, and so does the next append.
+    closing.catch((error: unknown) => {
+      this.#closingFailure = error;
+    });
+    this.#closing = closing;
+  }
+
+  async #finalize(segment: CurrentSegment): Promise<void> {
+    const { name, file, first, last, usedBytes } = segment;
+    if (usedBytes === 0) {
+      await file.close();
+      await this.#disk.remove(name);
+      return;
+    }
+    await file.truncate(usedBytes);
+    await file.sync();
+    await file.close();
+    await this.#disk.rename(name, closedSegmentName(first, last));
+    await this.#disk.syncDirectory();
+  }
+
+  /**
+   * After a full disk: nothing of the failed group may stay, or a later start would find entries that were
+   * reported as failed. What is written goes with the end of its segment, which is therefore closed.
+   */
+  async #takeBack(group: WriteGroup): Promise<void> {
+    if (!group.written) return;
+    const segment = this.#current;
+    if (segment !== undefined && segment === group.startSegment) {
+      segment.usedBytes = group.startUsedBytes;
+      segment.last = group.startIndex;
+    }
+    await this.rotate();
+    this.#lastIndex = this.#closed.at(-1)?.last ?? group.startIndex;
+    await this.truncate(group.startIndex + 1);
+    this.#lastIndex = group.startIndex;
+  }
+
+  /** Replaces a closed segment by its beginning. */
+  async #shorten(segment: ClosedSegment, last: number): Promise<void> {
+    const bytes = await readWhole(this.#disk, segment.name, segment.sizeBytes);
+    const place = { directory: this.#disk.path, file: segment.name };
+    const { entries } = scanClosedSegment(bytes, segment.first, segment.last, place);
+    const kept = entries.slice(0, last - segment.first + 1);
+    this.#closed.pop();
+    await this.#withRoom(() => this.#writeClosed(segment.first, kept));
+    // Both names stand now. A crash here leaves the long one in force: nothing was truncated.
+    await this.#disk.remove(segment.name);
+    await this.#disk.syncDirectory();
+  }
+
+  async #writeClosed(first: number, entries: readonly Entry[]): Promise<void> {
+    const chunks: Uint8Array[] = [SEGMENT_HEADER];
+    for (const batch of split({ first, entries })) chunks.push(...encodeBatch(batch.entries));
+    const last = first + entries.length - 1;
+    const name = closedSegmentName(first, last);
+    await writeTemporary(this.#disk, name, chunks);
+    await publish(this.#disk, name);
+    const sizeBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    this.#closed.push({ name, first, last, sizeBytes });
+  }
+
+  /** Runs something that must work on a full disk too: the spare segment makes room for it. */
+  async #withRoom(run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      if (!isFull(error) || !(await this.#pool.release())) throw error;
+      await run();
+    }
+  }
+}
+
+/** What one call of `append` has collected, and where it began. */
+class WriteGroup {
+  readonly startIndex: number;
+  readonly startSegment: CurrentSegment | undefined;
+  readonly startUsedBytes: number;
+  /** Index of the last entry collected or written. */
+  lastIndex: number;
+  /** Length of what waits to be written. */
+  bytes = 0;
+  /** A write was tried: parts of the group may be on disk. */
+  written = false;
+  #chunks: Uint8Array[] = [];
+
+  constructor(lastIndex: number, segment: CurrentSegment | undefined) {
+    this.startIndex = lastIndex;
+    this.lastIndex = lastIndex;
+    this.startSegment = segment;
+    this.startUsedBytes = segment?.usedBytes ?? 0;
+  }
+
+  add(chunks: readonly Uint8Array[], bytes: number, entries: number): void {
+    for (const chunk of chunks) this.#chunks.push(chunk);
+    this.bytes += bytes;
+    this.lastIndex += entries;
+  }
+
+  take(): Uint8Array[] {
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.bytes = 0;
+    this.written = true;
+    return chunks;
+  }
+}
+
+/** Splits what is too long for one batch. */
+function split(batch: AppendBatch): AppendBatch[] {
+  const { first, entries } = batch;
+  if (entries.length <= BATCH_ENTRIES_MAX) return [batch];
+  const parts: AppendBatch[] = [];
+  for (let at = 0; at < entries.length; at += BATCH_ENTRIES_MAX) {
+    parts.push({ first: first + at, entries: entries.slice(at, at + BATCH_ENTRIES_MAX) });
+  }
+  return parts;
+}

@@ -1,0 +1,154 @@
+import {
+  DecodeError,
+  type Disk,
+  DiskError,
+  type DiskFile,
+  logIndex,
+  QuorateError,
+  term,
+} from '../base/index.ts';
+import type { SnapshotInfo } from '../raft/index.ts';
+import { decodeSnapshotMeta, isLz4Frame, Lz4FrameDecoder } from '../wire/index.ts';
+import { formatUnsupported, logDamaged } from './errors.ts';
+import type { SnapshotFile } from './file-names.ts';
+import { readWhole } from './whole-file.ts';
+
+/** Compressed bytes given to the decoder at a time: bounds how much content one step can produce. */
+const READ_BYTES = 64 * 1024;
+const META_BYTES_MAX = 2 * 1024 * 1024;
+
+/** A snapshot that is on disk. */
+export interface StoredSnapshot extends SnapshotInfo {
+  readonly file: SnapshotFile;
+}
+
+/** Content of a snapshot as a stream. */
+export interface SnapshotContent {
+  /** Exact length of what `chunks` yields, in bytes. */
+  readonly contentBytes: number;
+  /** May be used once; leaving the loop early closes the file. Throws LOG_DAMAGED at the damage. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/** Reads the metadata of a snapshot. Throws LOG_DAMAGED when it cannot be used. */
+export async function loadSnapshotInfo(
+  disk: Disk,
+  file: SnapshotFile,
+  metaBytes: number,
+): Promise<StoredSnapshot> {
+  const place = { directory: disk.path, file: file.metaName };
+  const affected = `the snapshot at entry ${file.index}`;
+  if (metaBytes > META_BYTES_MAX) throw logDamaged(place, `it has ${metaBytes} bytes`, affected);
+  const bytes = await readWhole(disk, file.metaName, metaBytes);
+  if (bytes[0] > 1 && bytes.subarray(1, 8).every((byte) => byte === 0)) {
+    throw formatUnsupported(place, `its format is ${bytes[0]}`);
+  }
+  try {
+    const meta = decodeSnapshotMeta(bytes);
+    return { ...meta, index: logIndex(file.index), term: term(file.term), file };
+  } catch (error) {
+    if (error instanceof DecodeError) throw logDamaged(place, error.message, affected);
+    throw error;
+  }
+}
+
+/**
+ * Opens the content of a snapshot, compressed or raw (disk-format.md §8.2). `closed` is called when the
+ * file is no longer needed.
+ */
+export async function openSnapshotContent(
+  disk: Disk,
+  snapshot: StoredSnapshot,
+  closed: () => void = () => undefined,
+): Promise<SnapshotContent> {
+  const place = { directory: disk.path, file: snapshot.file.name };
+  const affected = `the snapshot at entry ${snapshot.index}`;
+  const file = await disk.open(snapshot.file.name, 'read');
+  const close = async (): Promise<void> => {
+    closed();
+    await file.close();
+  };
+  try {
+    const start = new Uint8Array(Math.min(64, snapshot.file.sizeBytes));
+    await file.read(0, start);
+    if (!isLz4Frame(start)) {
+      const { sizeBytes } = snapshot.file;
+      return { contentBytes: sizeBytes, chunks: rawChunks(file, sizeBytes, close) };
+    }
+    const probe = new Lz4FrameDecoder();
+    probe.write(start.subarray(0, 15), () => undefined);
+    if (probe.contentBytes === undefined) throw new DecodeError('lz4: no content size');
+    return { contentBytes: probe.contentBytes, chunks: lz4Chunks(file, close, asDamage) };
+  } catch (error) {
+    await close();
+    throw asDamage(error);
+  }
+
+  function asDamage(error: unknown): unknown {
+    return error instanceof DecodeError ? logDamaged(place, error.message, affected) : error;
+  }
+}
+
+async function* lz4Chunks(
+  file: DiskFile,
+  close: () => Promise<void>,
+  asDamage: (error: unknown) => unknown,
+): AsyncGenerator<Uint8Array> {
+  try {
+    const decoder = new Lz4FrameDecoder();
+    const buffer = new Uint8Array(READ_BYTES);
+    for (let offset = 0; ; ) {
+      const count = await file.read(offset, buffer);
+      if (count === 0) break;
+      offset += count;
+      const ready: Uint8Array[] = [];
+      // The decoder uses its memory again: what leaves this function must be a copy.
+      decoder.write(buffer.subarray(0, count), (content) => ready.push(content.slice()));
+      yield* ready;
+    }
+    decoder.finish();
+  } catch (error) {
+    throw asDamage(error);
+  } finally {
+    await close();
+  }
+}
+
+async function* rawChunks(
+  file: DiskFile,
+  sizeBytes: number,
+  close: () => Promise<void>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for (let offset = 0; offset < sizeBytes; ) {
+      const buffer = new Uint8Array(Math.min(READ_BYTES, sizeBytes - offset));
+      const count = await file.read(offset, buffer);
+      if (count === 0) throw new DiskError('EIO', `a snapshot ended at byte ${offset}`);
+      offset += count;
+      yield buffer.subarray(0, count);
+    }
+  } finally {
+    await close();
+  }
+}
+
+/** Reads a snapshot to its end, so that damage is found before anything is built on it. */
+export async function verifySnapshot(disk: Disk, snapshot: StoredSnapshot): Promise<void> {
+  const { contentBytes, chunks } = await openSnapshotContent(disk, snapshot);
+  let length = 0;
+  let start: Uint8Array | undefined;
+  for await (const chunk of chunks) {
+    start ??= chunk.subarray(0, 8);
+    length += chunk.length;
+  }
+  const place = { directory: disk.path, file: snapshot.file.name };
+  // Raw content has no checksum; its format word at least must be there (fsm.md §5).
+  if (length !== contentBytes || length < 16 || start?.[0] !== 1) {
+    throw logDamaged(place, 'it is no snapshot', `the snapshot at entry ${snapshot.index}`);
+  }
+}
+
+/** True when an error means that the bytes are bad, as opposed to a disk that does not answer. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof QuorateError && error.code === 'LOG_DAMAGED';
+}

@@ -1,0 +1,76 @@
+import { assert, type Disk, DiskError } from '../base/index.ts';
+import { TEMPORARY_PREFIX } from './file-names.ts';
+
+/** Reads a file of known size. A shorter one is an error of the disk: the directory just said otherwise. */
+export async function readWhole(disk: Disk, name: string, sizeBytes: number): Promise<Uint8Array> {
+  const file = await disk.open(name, 'read');
+  try {
+    const bytes = new Uint8Array(sizeBytes);
+    const count = await file.read(0, bytes);
+    if (count !== sizeBytes) {
+      throw new DiskError('EIO', `${name} ended after ${count} of ${sizeBytes} bytes`);
+    }
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Writes a file under a temporary name and makes its content durable; it appears with `publish`. */
+export async function writeTemporary(
+  disk: Disk,
+  name: string,
+  chunks: readonly Uint8Array[],
+): Promise<void> {
+  const temporary = TEMPORARY_PREFIX + name;
+  await disk.remove(temporary);
+  const file = await disk.open(temporary, 'create');
+  try {
+    await file.write(0, chunks);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Gives a temporary file its name, durably. */
+export async function publish(disk: Disk, name: string): Promise<void> {
+  assert(!name.startsWith(TEMPORARY_PREFIX), 'publish takes the final name');
+  await disk.rename(TEMPORARY_PREFIX + name, name);
+  await disk.syncDirectory();
+}
+
+/**
+ * Overwrites a small file in place, creating it if it is missing; durable when it resolves. It must fit
+ * into one sector, so that a crash leaves the old or the new content.
+ */
+export async function writeInPlace(disk: Disk, name: string, bytes: Uint8Array): Promise<void> {
+  assert(bytes.length <= 512, 'only what fits into a sector is written in place');
+  try {
+    const file = await disk.open(name, 'write');
+    try {
+      await file.writeDurable(0, [bytes]);
+      return;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (!(error instanceof DiskError && error.code === 'ENOENT')) throw error;
+  }
+  await createDurably(disk, name, bytes);
+}
+
+/** A file that exists is taken to have a durable name, so nothing half-made may stay behind. */
+async function createDurably(disk: Disk, name: string, bytes: Uint8Array): Promise<void> {
+  const file = await disk.open(name, 'create');
+  try {
+    await file.write(0, [bytes]);
+    await file.sync();
+    await file.close();
+    await disk.syncDirectory();
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    await disk.remove(name);
+    throw error;
+  }
+}
