@@ -215,6 +215,8 @@ export interface RaftStatus {
   readonly leader: NodeId;
   readonly leaderAddress: string;
   readonly lastIndex: LogIndex;
+  /** Oldest entry in memory; lastIndex + 1 when there is none. */
+  readonly firstIndex: LogIndex;
   /** Highest index durable on this node. */
   readonly storedIndex: LogIndex;
   readonly commit: LogIndex;
@@ -222,6 +224,8 @@ export interface RaftStatus {
   readonly configurationIndex: LogIndex;
   readonly configurationCommitted: boolean;
   readonly transferring: boolean;
+  /** On a leader: a TimeoutNow may still be on its way, so there is no lease (RULES M7). */
+  readonly timeoutNowOutstanding: boolean;
   readonly quarantined: boolean;
   /** On a leader: replication state by member. */
   readonly followers: readonly FollowerStatus[];

@@ -1,0 +1,103 @@
+import { assert, type LogIndex } from '../base/index.ts';
+import type { Core } from './core.ts';
+import type { Leadership } from './leadership.ts';
+import { NONCE_BASE } from './nonce.ts';
+import { hasQuorum } from './quorum.ts';
+import { sendNonce } from './replication.ts';
+
+/** Rounds in flight; a third waits so that it can be shared by more reads. */
+const ROUNDS_IN_FLIGHT_MAX = 2;
+
+interface Round {
+  readonly number: number;
+  /** The reads of this round see the state at this index, or later. */
+  readonly index: LogIndex;
+  /** End of the log when the round was sent: a match above it proves leadership just as well. */
+  readonly lastIndex: LogIndex;
+  readonly tags: readonly number[];
+}
+
+/** Reads of one leadership that wait for the proof that it still is one (RULES M6). */
+export interface ReadRounds {
+  waiting: number[];
+  inFlight: Round[];
+  /** Number of the newest round sent. */
+  sent: number;
+  sentAt: number;
+}
+
+export function newReadRounds(): ReadRounds {
+  return { waiting: [], inFlight: [], sent: 0, sentAt: Number.NEGATIVE_INFINITY };
+}
+
+/** A read arrived. It is answered by a round that is sent after this moment. */
+export function addRead(core: Core, tag: number): void {
+  const { leadership } = core;
+  if (leadership === undefined) core.effect({ kind: 'read-failed', tag, reason: 'not-leader' });
+  else leadership.reads.waiting.push(tag);
+}
+
+/** Sends the newest round to the voters that have not answered it. */
+function ask(core: Core, leadership: Leadership): void {
+  const { reads } = leadership;
+  reads.sentAt = core.now;
+  for (const progress of leadership.followers) {
+    if (progress.round >= reads.sent || !core.configurations.isVoter(progress.id)) continue;
+    sendNonce(core, progress, NONCE_BASE + reads.sent);
+  }
+}
+
+/** Starts rounds for the reads that wait, once an entry of the own term is committed. */
+export function startRounds(core: Core, leadership: Leadership): void {
+  const { reads } = leadership;
+  if (reads.waiting.length === 0 || reads.inFlight.length >= ROUNDS_IN_FLIGHT_MAX) return;
+  if (core.commit < leadership.firstIndex) return;
+  const tags = reads.waiting;
+  reads.waiting = [];
+  reads.sent++;
+  const { lastIndex } = core.log;
+  reads.inFlight.push({ number: reads.sent, index: core.commit, lastIndex, tags });
+  if (core.isOnlyVoter) finishRounds(core, leadership);
+  else ask(core, leadership);
+}
+
+/** Confirms the rounds that a quorum has answered. */
+export function finishRounds(core: Core, leadership: Leadership): void {
+  const { reads, progress } = leadership;
+  const { voters } = core.configurations;
+  while (reads.inFlight.length > 0) {
+    const round = reads.inFlight[0];
+    const answered = hasQuorum(voters, (id) => {
+      if (id === core.id) return true;
+      const follower = progress.get(id);
+      if (follower === undefined) return false;
+      return follower.round >= round.number || follower.match > round.lastIndex;
+    });
+    if (!answered) return;
+    reads.inFlight.shift();
+    assert(round.index >= leadership.firstIndex, 'a read before the own term committed');
+    for (const tag of round.tags) {
+      core.effect({ kind: 'read-confirmed', tag, index: round.index });
+    }
+  }
+}
+
+/** When the newest round must be asked again; undefined = no round in flight. */
+export function askAgainAt(core: Core, reads: ReadRounds): number | undefined {
+  return reads.inFlight.length === 0 ? undefined : reads.sentAt + core.heartbeatMs;
+}
+
+export function askAgain(core: Core, leadership: Leadership): void {
+  if (leadership.reads.inFlight.length > 0) ask(core, leadership);
+}
+
+/** Leadership ended: no read can be confirmed any more. */
+export function failReads(core: Core, reads: ReadRounds): void {
+  const fail = (tag: number): void => {
+    core.effect({ kind: 'read-failed', tag, reason: 'leadership-lost' });
+  };
+  for (const round of reads.inFlight) round.tags.forEach(fail);
+  reads.waiting.forEach(fail);
+  reads.inFlight = [];
+  reads.waiting = [];
+}

@@ -1,0 +1,212 @@
+import {
+  type AppendEntriesResult,
+  assert,
+  LIMITS,
+  type LogIndex,
+  type Term,
+} from '../base/index.ts';
+import type { Core } from './core.ts';
+import type { Leadership } from './leadership.ts';
+import { KEEPALIVE_INDEX } from './nonce.ts';
+import type { Progress } from './progress.ts';
+
+/** A follower that took a snapshot completely must answer within this time. */
+const SNAPSHOT_ANSWER_MS = 30_000;
+/** Pause after a snapshot that failed. */
+const SNAPSHOT_RETRY_MS = 1_000;
+/** A message that must reach the end of an unknown log may have this many bytes. */
+const CLEANING_BYTES = 64 * 1024 * 1024;
+
+/** Sends an AppendEntries without entries. */
+function sendEmpty(core: Core, progress: Progress, previous: number, previousTerm: Term): void {
+  progress.sentAt = core.now;
+  core.post(progress.id, progress.address, {
+    type: 'append-entries',
+    term: core.term,
+    previousIndex: previous as LogIndex,
+    previousTerm,
+    commit: core.commit,
+    entries: [],
+  });
+}
+
+/** Sends a question whose answer can be told apart; see nonce.ts. */
+export function sendNonce(core: Core, progress: Progress, index: number): void {
+  sendEmpty(core, progress, index, core.term);
+}
+
+/** Last index of the message that begins at `next`. */
+function messageEnd(core: Core, leadership: Leadership, progress: Progress): LogIndex {
+  const { next } = progress;
+  const { appendEntriesBytes, appendEntriesCount } = LIMITS;
+  const end = core.log.batchEnd(next, appendEntriesBytes, appendEntriesCount);
+  if (progress.clean) return end;
+  // A C follower reports its whole log as matching, with entries that were never compared. Until it
+  // accepted a message of this term, the message must reach the end of its log, or the first entry
+  // of this term, which makes it cut the rest (raft-rpc.md §8, note for step 7).
+  const needed = Math.min(leadership.firstIndex, progress.endsAt);
+  if (end >= needed) return end;
+  return core.log.batchEnd(next, CLEANING_BYTES, needed - next + 1);
+}
+
+/** Sends the entries from `next` on in one message; false when a snapshot is needed instead. */
+function sendEntries(core: Core, leadership: Leadership, progress: Progress): boolean {
+  const { log } = core;
+  const previousIndex = (progress.next - 1) as LogIndex;
+  const previousTerm = log.termOf(previousIndex);
+  if (previousTerm === undefined || progress.next < log.firstIndex) {
+    sendSnapshot(core, progress);
+    return false;
+  }
+  const nothing = progress.next > log.lastIndex;
+  const end = nothing ? previousIndex : messageEnd(core, leadership, progress);
+  const entries = nothing ? [] : log.slice(progress.next, end);
+  progress.sentAt = core.now;
+  progress.commitSent = core.commit;
+  core.post(progress.id, progress.address, {
+    type: 'append-entries',
+    term: core.term,
+    previousIndex,
+    previousTerm,
+    commit: core.commit,
+    entries,
+  });
+  if (progress.state === 'pipeline' && !nothing) {
+    let bytes = 0;
+    for (const entry of entries) bytes += entry.data.length;
+    progress.sent(end, bytes);
+  }
+  return true;
+}
+
+/** The follower needs entries that are not in memory. */
+function sendSnapshot(core: Core, progress: Progress): void {
+  const { snapshot } = core;
+  assert(snapshot !== undefined, 'entries are missing and there is no snapshot');
+  const { heardAt } = progress;
+  const alive = heardAt !== undefined && core.now - heardAt <= core.electionTimeoutMs;
+  if (alive && core.now >= progress.snapshotRetryAt && snapshot.index >= progress.match) {
+    progress.toSnapshot(snapshot.index);
+    core.effect({ kind: 'send-snapshot', to: progress.id, address: progress.address });
+  } else {
+    if (progress.state !== 'probe') progress.toProbe((progress.match + 1) as LogIndex);
+    progress.waiting = true;
+    if (core.now - progress.sentAt >= core.heartbeatMs) sendNonce(core, progress, KEEPALIVE_INDEX);
+  }
+}
+
+/** Sends what the follower lacks, as far as its state and its window allow. */
+export function replicate(core: Core, leadership: Leadership, progress: Progress): void {
+  if (progress.state === 'snapshot') return;
+  if (progress.state === 'probe') {
+    if (progress.waiting) return;
+    progress.waiting = true;
+    sendEntries(core, leadership, progress);
+    return;
+  }
+  while (progress.next <= core.log.lastIndex && !progress.windowFull) {
+    if (!sendEntries(core, leadership, progress)) return;
+  }
+}
+
+export function replicateToAll(core: Core, leadership: Leadership): void {
+  for (const progress of leadership.followers) replicate(core, leadership, progress);
+}
+
+/** Nothing was sent for a heartbeat interval: keep the follower from campaigning, find losses. */
+export function heartbeat(core: Core, leadership: Leadership, progress: Progress): void {
+  if (progress.state === 'snapshot') {
+    const handed = progress.snapshotHandedAt;
+    if (handed === undefined || core.now - handed < SNAPSHOT_ANSWER_MS) {
+      sendNonce(core, progress, KEEPALIVE_INDEX);
+      return;
+    }
+    progress.toProbe((progress.match + 1) as LogIndex);
+  }
+  if (progress.state === 'probe') {
+    // Unanswered: ask first whether it lives; its answer releases the next probe.
+    if (progress.waiting) sendNonce(core, progress, KEEPALIVE_INDEX);
+    else replicate(core, leadership, progress);
+    return;
+  }
+  const previous = (progress.next - 1) as LogIndex;
+  const previousTerm = core.log.termOf(previous);
+  if (previousTerm === undefined) sendSnapshot(core, progress);
+  else {
+    progress.commitSent = core.commit;
+    sendEmpty(core, progress, previous, previousTerm);
+  }
+}
+
+/** Tells idle followers a commit index that they do not know yet. */
+export function pushCommit(core: Core, leadership: Leadership, evenBusy: boolean): void {
+  for (const progress of leadership.followers) {
+    if (progress.state !== 'pipeline' || progress.commitSent >= core.commit) continue;
+    if (!evenBusy && !progress.idle) continue;
+    const previous = (progress.next - 1) as LogIndex;
+    const previousTerm = core.log.termOf(previous);
+    if (previousTerm === undefined) continue;
+    progress.commitSent = core.commit;
+    sendEmpty(core, progress, previous, previousTerm);
+  }
+}
+
+/** The answer to a nonce shows that the follower lives: an unanswered probe may be repeated. */
+export function onAlive(core: Core, leadership: Leadership, progress: Progress): void {
+  if (progress.state !== 'probe' || !progress.waiting) return;
+  progress.waiting = false;
+  replicate(core, leadership, progress);
+}
+
+/** A result with `rejected` set to an index that the log could have. */
+export function onRejected(
+  core: Core,
+  leadership: Leadership,
+  progress: Progress,
+  result: AppendEntriesResult,
+): void {
+  const { rejected, lastIndex } = result;
+  if (progress.state === 'snapshot') {
+    if (rejected === progress.snapshotIndex) snapshotFailed(core, progress);
+    return;
+  }
+  if (rejected <= progress.match) return;
+  if (progress.state === 'probe' && rejected !== progress.next - 1) return;
+  const next = Math.max(progress.match + 1, Math.min(rejected, lastIndex + 1));
+  if (next >= progress.next) return;
+  if (!progress.clean) progress.endsAt = lastIndex;
+  progress.toProbe(next as LogIndex);
+  replicate(core, leadership, progress);
+}
+
+/** A success; answers whether the match index grew. */
+export function onMatched(core: Core, progress: Progress, lastIndex: LogIndex): boolean {
+  const grew = progress.matched(Math.min(lastIndex, core.log.lastIndex) as LogIndex);
+  if (progress.state === 'snapshot') {
+    if (progress.match >= progress.snapshotIndex)
+      progress.toProbe((progress.match + 1) as LogIndex);
+  } else if (progress.state === 'probe') progress.toPipeline();
+  return grew;
+}
+
+/** Sending a snapshot ended without success. */
+export function snapshotFailed(core: Core, progress: Progress): void {
+  if (progress.state !== 'snapshot') return;
+  progress.toProbe((progress.match + 1) as LogIndex);
+  progress.waiting = true;
+  progress.snapshotRetryAt = core.now + Math.max(SNAPSHOT_RETRY_MS, core.electionTimeoutMs);
+}
+
+/** The connection to a follower broke: what was in flight may be lost. */
+export function onUnreachable(core: Core, progress: Progress): void {
+  if (progress.state === 'snapshot') return;
+  progress.toProbe((progress.match + 1) as LogIndex);
+  // Not at once: the same connection would fail again.
+  progress.waiting = true;
+  progress.sentAt = core.now;
+}
+
+/** When `heartbeat` is due for this follower. */
+export function heartbeatAt(core: Core, progress: Progress): number {
+  return progress.sentAt + core.heartbeatMs;
+}
