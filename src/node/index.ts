@@ -1,1 +1,12 @@
 export * from './contract.ts';
+export { Node } from './node.ts';
+export type { NodeOptions } from './options.ts';
+export {
+  adjustRoles,
+  handoverRole,
+  type MemberState,
+  type RoleChange,
+  type RoleTargets,
+  wantedRole,
+} from './roles.ts';
+export { SNAPSHOT_THRESHOLDS, type SnapshotThresholds } from './snapshot-taker.ts';

@@ -70,7 +70,10 @@ export function adjustRoles(
 }
 
 /** To whom a leaving member should give its role (roles-and-app.md §3.3). */
-export function handoverRole(members: readonly MemberState[], self: NodeId): RoleChange | undefined {
+export function handoverRole(
+  members: readonly MemberState[],
+  self: NodeId,
+): RoleChange | undefined {
   const me = members.find((member) => member.id === self);
   if (me === undefined || me.role === 'spare') return undefined;
   const others = members.filter((member) => member.id !== self && member.online);
@@ -116,9 +119,7 @@ function byCrowding(members: readonly MemberState[]): MemberState[] {
   const size = (member: MemberState) => sizes.get(member.failureDomain) ?? 0;
   return members.toSorted(
     (a, b) =>
-      size(b) - size(a) ||
-      compare(a.failureDomain, b.failureDomain) ||
-      compare(b.weight, a.weight),
+      size(b) - size(a) || compare(a.failureDomain, b.failureDomain) || compare(b.weight, a.weight),
   );
 }
 

@@ -90,7 +90,8 @@ function firstPlace(work: Work, leader: boolean): Place {
       return leader || startsAs(work.sql) === 'write' ? 'machine' : 'reader';
     case 'statement': {
       const kind = startsAs(work.statement.sql);
-      if (kind === 'read') return usesSessionValues(work.statement.sql) && leader ? 'machine' : 'reader';
+      if (kind === 'read')
+        return usesSessionValues(work.statement.sql) && leader ? 'machine' : 'reader';
       return kind === 'unknown' && !leader ? 'reader' : 'machine';
     }
   }

@@ -89,7 +89,10 @@ export class SealBook {
 
   /** Raft appended the seal. */
   accept(seal: LiveSeal): void {
-    assert(this.isNext(seal.epoch, seal.database, seal.sequence), 'a seal out of order was accepted');
+    assert(
+      this.isNext(seal.epoch, seal.database, seal.sequence),
+      'a seal out of order was accepted',
+    );
     assert(!this.#live.has(seal.index), () => `two seals at ${seal.index}`);
     const databases = this.#current?.databases;
     let seals = databases?.get(seal.database);
@@ -106,10 +109,16 @@ export class SealBook {
   commit(index: LogIndex, term: Term): LiveSeal | undefined {
     const seal = this.#live.get(index);
     if (seal === undefined) return undefined;
-    assert(seal.term === term, () => `another entry was committed in place of the live seal ${index}`);
+    assert(
+      seal.term === term,
+      () => `another entry was committed in place of the live seal ${index}`,
+    );
     this.#live.delete(index);
     const seals = this.#current?.databases.get(seal.database);
-    assert(seals !== undefined && seals.published + 1 === seal.sequence, 'seals committed out of order');
+    assert(
+      seals !== undefined && seals.published + 1 === seal.sequence,
+      'seals committed out of order',
+    );
     seals.published = seal.sequence;
     if (seals.published - seals.first > 2 * REMEMBERED) {
       seals.indexes = seals.indexes.slice(REMEMBERED);

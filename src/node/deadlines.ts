@@ -1,0 +1,61 @@
+import type { Clock, Timer } from '../base/index.ts';
+
+/** Something that ends when its time is over. */
+export interface Limited {
+  /** Clock.now() in ms. */
+  readonly deadline: number;
+  expire(): void;
+}
+
+/** Deadlines are met this late at most, in ms: one timer for all costs less than one for each. */
+const GRAIN_MS = 10;
+
+/** The deadlines of everything under way, with a single timer. */
+export class Deadlines {
+  readonly #clock: Clock;
+  readonly #limited = new Set<Limited>();
+  #timer: Timer | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(limited: Limited): void {
+    if (!Number.isFinite(limited.deadline)) return;
+    this.#limited.add(limited);
+    this.#arm(limited.deadline);
+  }
+
+  remove(limited: Limited): void {
+    this.#limited.delete(limited);
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#limited.clear();
+  }
+
+  #arm(deadline: number): void {
+    if (deadline >= this.#timerAt) return;
+    this.#timer?.cancel();
+    this.#timerAt = deadline;
+    const delayMs = Math.max(0, deadline - this.#clock.now());
+    this.#timer = this.#clock.after(delayMs, () => this.#fire());
+  }
+
+  #fire(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    const now = this.#clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const limited of [...this.#limited]) {
+      if (limited.deadline <= now) {
+        this.#limited.delete(limited);
+        limited.expire();
+      } else {
+        next = Math.min(next, limited.deadline);
+      }
+    }
+    if (Number.isFinite(next)) this.#arm(Math.max(next, now + GRAIN_MS));
+  }
+}

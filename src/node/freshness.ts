@@ -1,0 +1,32 @@
+import type { LogIndex } from '../base/index.ts';
+
+/** How old this replica's state is, judged by what the leader said (DESIGN, level `local`). */
+export class Freshness {
+  /** Clock.now() when everything then committed was known and applied here; −Infinity = never. */
+  #freshAt = Number.NEGATIVE_INFINITY;
+  /** The oldest word of the leader that is not applied yet. */
+  #pending: { readonly commit: LogIndex; readonly at: number } | undefined;
+  #leaderCommit = 0;
+
+  /** The leader's commit index arrived. */
+  heard(commit: LogIndex, applied: LogIndex, now: number): void {
+    if (commit > this.#leaderCommit) this.#leaderCommit = commit;
+    if (applied >= commit) {
+      this.#freshAt = now;
+      this.#pending = undefined;
+    } else {
+      this.#pending ??= { commit, at: now };
+    }
+  }
+
+  applied(index: LogIndex): void {
+    if (this.#pending === undefined || index < this.#pending.commit) return;
+    this.#freshAt = this.#pending.at;
+    this.#pending = undefined;
+  }
+
+  /** Age in ms, Infinity when the leader was never heard; entries committed and not applied. */
+  at(now: number, applied: LogIndex): { readonly ageMs: number; readonly lag: number } {
+    return { ageMs: now - this.#freshAt, lag: Math.max(0, this.#leaderCommit - applied) };
+  }
+}

@@ -1,0 +1,82 @@
+import {
+  assert,
+  type Clock,
+  type Connection,
+  type DecodeError,
+  type InstallSnapshot,
+  type Logger,
+  type NodeId,
+  type RaftMessage,
+} from '../base/index.ts';
+import type { Raft } from '../raft/index.ts';
+import type { Consensus } from './consensus.ts';
+import { Incoming, type SnapshotReceiver } from './incoming.ts';
+import type { Replica } from './replica.ts';
+import type { Snapshots } from './snapshots.ts';
+
+export interface StreamsOptions {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly consensus: Consensus;
+  readonly raft: Raft;
+  readonly replica: Replica;
+  readonly snapshots: Snapshots;
+}
+
+/** All raft streams that peers opened to this node. */
+export class Streams {
+  readonly #options: StreamsOptions;
+  readonly #streams = new Map<Incoming, NodeId>();
+
+  constructor(options: StreamsOptions) {
+    this.#options = options;
+  }
+
+  accept(connection: Connection, id: NodeId, address: string, alreadyRead: Uint8Array): void {
+    const incoming = new Incoming(
+      connection,
+      id,
+      {
+        message: (message) => this.#receive(id, address, message),
+        snapshot: (message) => this.#offered(id, address, message),
+      },
+      this.#options.logger,
+    );
+    this.#streams.set(incoming, id);
+    incoming.start(alreadyRead, () => this.#streams.delete(incoming));
+  }
+
+  /** A message of this peer made no sense: its streams end. */
+  refuse(peer: NodeId, error: DecodeError): void {
+    this.#options.logger('warn', 'a raft message was refused', { peer, reason: error.message });
+    for (const [incoming, id] of [...this.#streams]) if (id === peer) incoming.destroy();
+  }
+
+  stop(): void {
+    for (const incoming of [...this.#streams.keys()]) incoming.destroy();
+    this.#streams.clear();
+  }
+
+  #receive(
+    from: NodeId,
+    fromAddress: string,
+    message: Exclude<RaftMessage, InstallSnapshot>,
+  ): void {
+    const { consensus, raft, replica, clock } = this.#options;
+    consensus.step({ kind: 'receive', now: clock.now(), from, fromAddress, message });
+    if (message.type !== 'append-entries') return;
+    if (raft.leader === from && message.term === raft.term) replica.heard(message.commit);
+  }
+
+  #offered(
+    from: NodeId,
+    fromAddress: string,
+    message: InstallSnapshot,
+  ): SnapshotReceiver | undefined {
+    const { consensus, snapshots, clock } = this.#options;
+    // The core must say at once whether the payload is wanted: it is already arriving.
+    assert(!consensus.busy, 'a snapshot is offered inside a step');
+    consensus.step({ kind: 'install-offered', now: clock.now(), from, fromAddress, message });
+    return snapshots.takeReceiver();
+  }
+}
