@@ -67,15 +67,12 @@ export function writeValue(writer: ByteWriter, value: Value): void {
   }
 }
 
-/** Reads *value*; integers become numbers when they are safe. Blobs are copies. */
+/** Reads *value*. Integers come as bigint and floats as number, so that 1 and 1.0 stay apart. Blobs are copies. */
 export function readValue(reader: ByteReader): Value {
   const type = reader.safe();
   switch (type) {
-    case EXTENSION_VALUE.integer: {
-      const value = reader.i64();
-      const number = Number(value);
-      return Number.isSafeInteger(number) ? number : value;
-    }
+    case EXTENSION_VALUE.integer:
+      return reader.i64();
     case EXTENSION_VALUE.float:
       return reader.f64();
     case EXTENSION_VALUE.text:

@@ -1,0 +1,116 @@
+import { type Clock, QuorateError, type Timer } from '../base/index.ts';
+import { NotAnswered } from './errors.ts';
+
+/** One call of the user: its deadline and its signal, for all attempts together. */
+export class Call {
+  readonly #clock: Clock;
+  readonly #deadline: number;
+  readonly #timer: Timer;
+  readonly #signal: AbortSignal | undefined;
+  readonly #listeners = new Set<(reason: QuorateError) => void>();
+  readonly #timeoutMs: number;
+  #ended: QuorateError | undefined;
+  /** Why the last attempt failed, for the message of a timeout. */
+  lastFailure: unknown;
+
+  constructor(clock: Clock, timeoutMs: number, signal?: AbortSignal) {
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+    this.#deadline = clock.now() + timeoutMs;
+    this.#signal = signal;
+    this.#timer = clock.after(timeoutMs, () => this.#timeOut());
+    if (signal?.aborted) this.#abort();
+    else signal?.addEventListener('abort', this.#abort);
+  }
+
+  readonly #abort = (): void => {
+    this.end(new QuorateError('ABORTED', 'the call was aborted', { cause: this.#signal?.reason }));
+  };
+
+  #timeOut(): void {
+    const last = this.lastFailure;
+    const detail = last instanceof Error ? `; last: ${last.message}` : '';
+    this.end(
+      new QuorateError('TIMEOUT', `no result within ${this.#timeoutMs} ms${detail}`, {
+        retryable: true,
+        leader: last instanceof QuorateError ? last.leader : undefined,
+        cause: last,
+      }),
+    );
+  }
+
+  /** Milliseconds left, at least 1 while the call has not ended. */
+  get remainingMs(): number {
+    return Math.max(1, Math.ceil(this.#deadline - this.#clock.now()));
+  }
+
+  /** Why the call is over, undefined while it runs. */
+  get ended(): QuorateError | undefined {
+    return this.#ended;
+  }
+
+  /** Ends the call for a reason; the first one counts. */
+  end(reason: QuorateError): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
+    this.finish();
+    for (const listener of [...this.#listeners]) listener(reason);
+    this.#listeners.clear();
+  }
+
+  /** Frees timer and signal; must be called when the call has its result. */
+  finish(): void {
+    this.#timer.cancel();
+    this.#signal?.removeEventListener('abort', this.#abort);
+  }
+
+  /** Throws NotAnswered when the call is over. */
+  check(): void {
+    if (this.#ended !== undefined) throw this.#notSent(this.#ended);
+  }
+
+  #notSent(reason: QuorateError): NotAnswered {
+    return new NotAnswered(reason.message, false, reason);
+  }
+
+  /** Calls back when the call ends before `remove` is called. */
+  onEnd(listener: (reason: QuorateError) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The promise's result, or NotAnswered when the call ends first. */
+  race<T>(promise: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#ended !== undefined) {
+        reject(this.#notSent(this.#ended));
+        promise.catch(() => undefined);
+        return;
+      }
+      const remove = this.onEnd((reason) => reject(this.#notSent(reason)));
+      promise.then(
+        (value) => {
+          remove();
+          resolve(value);
+        },
+        (error: unknown) => {
+          remove();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** Waits, or less when `wake` resolves first. Throws NotAnswered when the call ends. */
+  async sleep(delayMs: number, wake?: Promise<void>): Promise<void> {
+    let timer: Timer | undefined;
+    const slept = new Promise<void>((resolve) => {
+      timer = this.#clock.after(delayMs, resolve);
+    });
+    try {
+      await this.race(wake === undefined ? slept : Promise.race([slept, wake]));
+    } finally {
+      timer?.cancel();
+    }
+  }
+}

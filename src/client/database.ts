@@ -1,0 +1,279 @@
+import { LIMITS, type LogIndex, logIndex, QuorateError, utf8 } from '../base/index.ts';
+import { Call } from './call.ts';
+import type { ClientCore } from './client.ts';
+import { closedError, invalidArgument } from './errors.ts';
+import { ExecutorBase, type Performed, type Request } from './executor.ts';
+import type { Run } from './link.ts';
+import { integerReader } from './result-set.ts';
+import { RemoteTransaction } from './transaction.ts';
+import type {
+  CallOptions,
+  Consistency,
+  Database,
+  DatabaseOptions,
+  Session,
+  StatementInfo,
+  Transaction,
+  Transactional,
+  TransactionMode,
+  TransactionOptions,
+} from './types.ts';
+
+const TIMEOUT_MS = 30_000;
+
+/** The newest log index that a session has seen. */
+class Position {
+  #index: LogIndex;
+
+  constructor(index: LogIndex = logIndex(0)) {
+    this.#index = index;
+  }
+
+  get index(): LogIndex {
+    return this.#index;
+  }
+
+  saw(index: LogIndex): void {
+    if (index > this.#index) this.#index = index;
+  }
+}
+
+/** What database and session have in common. */
+abstract class RemoteTransactional extends ExecutorBase implements Transactional {
+  protected readonly core: ClientCore;
+  readonly name: string;
+  protected readonly defaults: DatabaseOptions;
+  protected readonly position: Position;
+  readonly #calls = new Set<Call>();
+  readonly #transactions = new Set<RemoteTransaction>();
+  #closed = false;
+
+  constructor(core: ClientCore, name: string, defaults: DatabaseOptions, position: Position) {
+    super();
+    this.core = core;
+    this.name = name;
+    this.defaults = defaults;
+    this.position = position;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  protected begin(options: CallOptions, timeoutMs?: number): Call {
+    if (this.#closed) throw closedError('database');
+    const limitMs = timeoutMs ?? options.timeoutMs ?? this.defaults.timeoutMs ?? TIMEOUT_MS;
+    const call = new Call(this.core.clock, limitMs, options.signal);
+    this.#calls.add(call);
+    return call;
+  }
+
+  protected finish(call: Call): void {
+    call.finish();
+    this.#calls.delete(call);
+  }
+
+  /** The options of a call as the wire wants them. */
+  protected run(request: Request): Run {
+    const { options, write } = request;
+    const consistency = options.consistency ?? this.defaultConsistency;
+    const staleness = consistency === 'local' && !write ? options.maxStaleness : undefined;
+    return {
+      consistency: write ? 'linearizable' : consistency,
+      kind: request.kind,
+      mode: request.mode,
+      minimumIndex: consistency === 'session' && !write ? this.position.index : logIndex(0),
+      maxStalenessMs: staleness?.ms,
+      maxStalenessEntries: staleness?.entries,
+      database: this.name,
+      statements: request.statements,
+      integers: integerReader(options.integers ?? this.defaults.integers ?? 'auto'),
+    };
+  }
+
+  protected get defaultConsistency(): Consistency {
+    return this.defaults.consistency ?? 'linearizable';
+  }
+
+  protected perform(request: Request, call: Call): Promise<Performed> {
+    const run = this.run(request);
+    const { write } = request;
+    return this.core.dispatcher.run(
+      {
+        leader: write,
+        write,
+        readFrom: request.options.readFrom ?? this.defaults.readFrom,
+        repeatable: () => request.repeatable(),
+        attempt: async (link) => {
+          const end = await link.run(run, call, request.rows());
+          this.position.saw(end.index);
+          const address = end.nodeId === link.nodeId ? link.nodeAddress : '';
+          return { end, executedBy: { id: end.nodeId, address } };
+        },
+      },
+      call,
+    );
+  }
+
+  protected describeStatement(sql: string, call: Call): Promise<StatementInfo> {
+    return this.core.dispatcher.run(
+      {
+        leader: false,
+        write: false,
+        readFrom: this.defaults.readFrom,
+        repeatable: () => true,
+        attempt: (link) => link.describe(this.name, sql, call),
+      },
+      call,
+    );
+  }
+
+  transaction<T>(
+    run: (transaction: Transaction) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T>;
+  transaction(mode?: TransactionMode, options?: TransactionOptions): Promise<Transaction>;
+  transaction<T>(
+    runOrMode: ((transaction: Transaction) => Promise<T>) | TransactionMode | undefined,
+    options: TransactionOptions = {},
+  ): Promise<T | Transaction> {
+    if (typeof runOrMode === 'function') return this.#runTransaction(runOrMode, options);
+    return this.#openTransaction({ ...options, mode: runOrMode ?? options.mode });
+  }
+
+  async #openTransaction(options: TransactionOptions): Promise<RemoteTransaction> {
+    const mode = options.mode ?? 'write';
+    const transaction = await this.within(options, (call) => {
+      const readFrom = options.readFrom ?? this.defaults.readFrom;
+      const run = (request: Request) => this.run(request);
+      return RemoteTransaction.open(
+        this.core,
+        {
+          database: this.name,
+          mode,
+          options,
+          readFrom,
+          run,
+          begin: (callOptions, timeoutMs) => this.begin(callOptions, timeoutMs),
+          finish: (ended) => this.finish(ended),
+          saw: (index) => this.position.saw(index),
+          closed: (ended) => this.#transactions.delete(ended),
+        },
+        call,
+      );
+    });
+    this.#transactions.add(transaction);
+    return transaction;
+  }
+
+  async #runTransaction<T>(
+    run: (transaction: Transaction) => Promise<T>,
+    options: TransactionOptions,
+  ): Promise<T> {
+    for (let retriesLeft = options.retries ?? 0; ; retriesLeft--) {
+      const transaction = await this.#openTransaction(options);
+      try {
+        const result = await run(transaction);
+        if (!transaction.closed || transaction.aborted) await transaction.commit();
+        return result;
+      } catch (error) {
+        await transaction.rollback();
+        if (retriesLeft <= 0 || !(await this.#mayRunAgain(error, options))) throw error;
+      }
+    }
+  }
+
+  /** Only for a passing reason, and never when the transaction may have been committed. */
+  async #mayRunAgain(error: unknown, options: TransactionOptions): Promise<boolean> {
+    if (!(error instanceof QuorateError) || !error.retryable) return false;
+    if (error.outcome === 'unknown' || error.outcome === 'committed') return false;
+    if (options.signal?.aborted || this.#closed) return false;
+    await this.within(options, (call) => this.core.tracker.backoff(0, call));
+    return true;
+  }
+
+  /** Ends calls and transactions; nothing begins any more. */
+  protected closeCalls(): void {
+    this.#closed = true;
+    for (const transaction of [...this.#transactions]) transaction.close();
+    for (const call of [...this.#calls]) call.end(closedError('database'));
+  }
+
+  abstract [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A database reached over connections to its servers. */
+export class RemoteDatabase extends RemoteTransactional implements Database {
+  readonly #sessions = new Set<RemoteSession>();
+  readonly #onClose: () => void;
+
+  constructor(core: ClientCore, name: string, defaults: DatabaseOptions, onClose: () => void) {
+    super(core, name, defaults, new Position());
+    const bytes = utf8(name).length;
+    if (bytes === 0 || bytes > LIMITS.databaseNameBytes || name.includes('\0')) {
+      throw invalidArgument(`a database name has 1 to ${LIMITS.databaseNameBytes} bytes, no NUL`);
+    }
+    this.#onClose = onClose;
+  }
+
+  session(token?: string): Session {
+    if (this.closed) throw closedError('database');
+    const session = new RemoteSession(this.core, this.name, this.defaults, token, () =>
+      this.#sessions.delete(session),
+    );
+    this.#sessions.add(session);
+    return session;
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closeCalls();
+    for (const session of [...this.#sessions]) await session[Symbol.asyncDispose]();
+    this.#onClose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+const TOKEN = /^1\.([0-9a-z]{1,11})$/;
+
+/** Reads of one user: they see the own writes and never go back. */
+export class RemoteSession extends RemoteTransactional implements Session {
+  readonly #onClose: () => void;
+
+  constructor(
+    core: ClientCore,
+    name: string,
+    defaults: DatabaseOptions,
+    token: string | undefined,
+    onClose: () => void,
+  ) {
+    super(core, name, defaults, new Position(parseToken(token)));
+    this.#onClose = onClose;
+  }
+
+  protected override get defaultConsistency(): Consistency {
+    return 'session';
+  }
+
+  get token(): string {
+    return `1.${this.position.index.toString(36)}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.closeCalls();
+    this.#onClose();
+  }
+}
+
+function parseToken(token: string | undefined): LogIndex {
+  if (token === undefined) return logIndex(0);
+  const digits = TOKEN.exec(token)?.[1];
+  const index = digits === undefined ? Number.NaN : Number.parseInt(digits, 36);
+  if (!Number.isSafeInteger(index)) {
+    throw new QuorateError('INVALID_TOKEN', 'not the token of a session');
+  }
+  return logIndex(index);
+}

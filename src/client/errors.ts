@@ -1,0 +1,84 @@
+import { type Outcome, QuorateError } from '../base/index.ts';
+import type { ExtensionFailure } from '../wire/index.ts';
+
+/** What a failure says besides the error: for transactions and scripts. */
+export interface FailureDetails {
+  /** The transaction that the statement ran in is still open. */
+  readonly inTransaction: boolean;
+  /** Number of statements of a script that stay in effect. */
+  readonly statementsInEffect: number;
+}
+
+const details = new WeakMap<QuorateError, FailureDetails>();
+
+/** Details of an error that a server's failure became; undefined for other errors. */
+export function failureDetails(error: QuorateError): FailureDetails | undefined {
+  return details.get(error);
+}
+
+/** A failure of the server as its caller sees it. */
+export function failureError(failure: ExtensionFailure): QuorateError {
+  const error = new QuorateError(failure.code, failure.message, {
+    retryable: failure.retryable,
+    outcome: failure.outcome,
+    leader: failure.leader,
+    extendedCode: failure.extendedCode,
+    rawCode: failure.rawCode === 0 ? undefined : failure.rawCode,
+    offset: failure.offset,
+    statementIndex: failure.statementIndex,
+  });
+  details.set(error, {
+    inTransaction: failure.inTransaction,
+    statementsInEffect: failure.results.length,
+  });
+  return error;
+}
+
+/** The same error with another outcome. */
+export function withOutcome(
+  error: QuorateError,
+  outcome: Outcome | undefined,
+  retryable = error.retryable,
+): QuorateError {
+  if (error.outcome === outcome && error.retryable === retryable) return error;
+  return new QuorateError(error.code, error.message, {
+    retryable,
+    outcome,
+    leader: error.leader,
+    extendedCode: error.extendedCode,
+    rawCode: error.rawCode,
+    offset: error.offset,
+    statementIndex: error.statementIndex,
+    cause: error.cause ?? error,
+  });
+}
+
+/** A request that got no answer: the connection was lost, or the call ended before. Internal. */
+export class NotAnswered extends Error {
+  override readonly name = 'NotAnswered';
+  /** False: the server has not seen it. */
+  readonly sent: boolean;
+  /** The call's own end (TIMEOUT, ABORTED, CLOSED), undefined when the connection was lost. */
+  readonly ended: QuorateError | undefined;
+
+  constructor(message: string, sent: boolean, ended?: QuorateError, cause?: unknown) {
+    super(message, { cause });
+    this.sent = sent;
+    this.ended = ended;
+  }
+}
+
+export function closedError(what: string): QuorateError {
+  return new QuorateError('CLOSED', `the ${what} is closed`);
+}
+
+export function invalidArgument(message: string): QuorateError {
+  return new QuorateError('INVALID_ARGUMENT', message);
+}
+
+/** Any thrown thing as a QuorateError, for places where only these may leave. */
+export function asQuorateError(error: unknown): QuorateError {
+  if (error instanceof QuorateError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new QuorateError('INTERNAL', message, { cause: error });
+}

@@ -1,0 +1,189 @@
+import { QuorateError } from '../base/index.ts';
+import type { Call } from './call.ts';
+import { asQuorateError, invalidArgument } from './errors.ts';
+import type { RowsHandler, RunEnd, StatementText } from './link.ts';
+import { PreparedStatement } from './prepared.ts';
+import { likelyReadOnly } from './read-only.ts';
+import { RowCollector, StatementResultSet } from './result-set.ts';
+import { RowStream } from './row-stream.ts';
+import { rowsAs } from './rows.ts';
+import type {
+  Args,
+  BatchStatement,
+  CallOptions,
+  ExecutedBy,
+  Executor,
+  Prepared,
+  ResultSet,
+  Row,
+  Statement,
+  StatementInfo,
+  TransactionMode,
+} from './types.ts';
+import { toStatement } from './values.ts';
+
+/** What an executor has its place run: one statement, a script or a batch. */
+export interface Request {
+  readonly kind: 'statement' | 'script' | 'batch';
+  readonly mode: TransactionMode;
+  readonly statements: readonly StatementText[];
+  /** False only when the text surely changes nothing. */
+  readonly write: boolean;
+  readonly options: CallOptions;
+  /** Gives a fresh handler for each attempt. */
+  rows(): RowsHandler;
+  /** False once rows of an attempt have reached the caller. */
+  repeatable(): boolean;
+}
+
+export interface Performed {
+  readonly end: RunEnd;
+  readonly executedBy: ExecutedBy;
+}
+
+const NO_OPTIONS: CallOptions = {};
+
+/** The calls that database, session and transaction have in common; each says where they run. */
+export abstract class ExecutorBase implements Executor {
+  /** Runs a request. Throws QuorateError only. */
+  protected abstract perform(request: Request, call: Call): Promise<Performed>;
+  protected abstract describeStatement(sql: string, call: Call): Promise<StatementInfo>;
+  /** Starts a call that ends with the executor at the latest. */
+  protected abstract begin(options: CallOptions, timeoutMs?: number): Call;
+  /** Counterpart of `begin`. */
+  protected abstract finish(call: Call): void;
+
+  protected async within<T>(options: CallOptions, run: (call: Call) => Promise<T>): Promise<T> {
+    const call = this.begin(options);
+    try {
+      return await run(call);
+    } catch (error) {
+      throw asQuorateError(error);
+    } finally {
+      this.finish(call);
+    }
+  }
+
+  async #collect(
+    request: Omit<Request, 'rows' | 'repeatable'>,
+  ): Promise<{ performed: Performed; collector: RowCollector }> {
+    let collector = new RowCollector();
+    const rows = (): RowsHandler => {
+      const fresh = new RowCollector();
+      collector = fresh;
+      return (statementIndex, columns, values, taken) => {
+        fresh.add(statementIndex, columns, values);
+        taken();
+      };
+    };
+    const performed = await this.within(request.options, (call) =>
+      this.perform({ ...request, rows, repeatable: () => true }, call),
+    );
+    return { performed, collector };
+  }
+
+  async execute(
+    statement: Statement,
+    args?: Args,
+    options: CallOptions = NO_OPTIONS,
+  ): Promise<ResultSet> {
+    const text = toStatement(statement, args);
+    const { performed, collector } = await this.#collect({
+      kind: 'statement',
+      mode: 'write',
+      statements: [text],
+      write: !likelyReadOnly(text.sql),
+      options,
+    });
+    return resultSets(performed, collector, 1)[0];
+  }
+
+  async query<R extends object = Row>(
+    sql: string,
+    args?: Args,
+    options?: CallOptions,
+  ): Promise<R[]> {
+    return rowsAs<R>((await this.execute(sql, args, options)).rows);
+  }
+
+  async first<R extends object = Row>(
+    sql: string,
+    args?: Args,
+    options?: CallOptions,
+  ): Promise<R | undefined> {
+    return (await this.query<R>(sql, args, options))[0];
+  }
+
+  async batch(
+    statements: readonly BatchStatement[],
+    mode?: TransactionMode,
+    options: CallOptions = NO_OPTIONS,
+  ): Promise<ResultSet[]> {
+    if (!Array.isArray(statements)) throw invalidArgument('batch takes an array of statements');
+    const texts = statements.map((statement) => toStatement(statement));
+    if (texts.length === 0) return [];
+    const reading = texts.every(({ sql }) => likelyReadOnly(sql));
+    const modeUsed = mode ?? (reading ? 'read' : 'write');
+    const { performed, collector } = await this.#collect({
+      kind: 'batch',
+      mode: modeUsed,
+      statements: texts,
+      write: modeUsed !== 'read',
+      options,
+    });
+    return resultSets(performed, collector, texts.length);
+  }
+
+  async executeMultiple(sql: string, options: CallOptions = NO_OPTIONS): Promise<void> {
+    const statements = [toStatement(sql)];
+    await this.#collect({ kind: 'script', mode: 'write', statements, write: true, options });
+  }
+
+  stream<R extends object = Row>(
+    sql: string,
+    args?: Args,
+    options: CallOptions = NO_OPTIONS,
+  ): AsyncIterableIterator<R> {
+    const text = toStatement(sql, args);
+    return new RowStream<R>({
+      begin: (timeoutMs) => this.begin(options, timeoutMs),
+      finish: (call) => this.finish(call),
+      timeoutMs: options.timeoutMs,
+      perform: (call, rows, repeatable) =>
+        this.perform(
+          {
+            kind: 'statement',
+            mode: 'write',
+            statements: [text],
+            write: !likelyReadOnly(text.sql),
+            options,
+            rows: () => rows,
+            repeatable,
+          },
+          call,
+        ),
+    });
+  }
+
+  prepare<R extends object = Row>(sql: string): Prepared<R> {
+    return new PreparedStatement<R>(sql, this, (options) =>
+      this.within(options, (call) => this.describeStatement(sql, call)),
+    );
+  }
+}
+
+function resultSets(
+  { end, executedBy }: Performed,
+  collector: RowCollector,
+  count: number,
+): ResultSet[] {
+  if (end.results.length < count) {
+    throw new QuorateError(
+      'PROTOCOL',
+      `the server sent ${end.results.length} results for ${count} statements`,
+    );
+  }
+  return end.results
+    .slice(0, count)
+    .map((result, i) => new StatementResultSet(result, collector.rows(i), end.index, executedBy));
+}

@@ -1,0 +1,424 @@
+import {
+  type Clock,
+  type Connection,
+  DecodeError,
+  type NodeId,
+  type QuorateError,
+  type Timer,
+} from '../base/index.ts';
+import {
+  decodeExtensionResponse,
+  EXTENSION_VERSION,
+  type ExtensionRequest,
+  type ExtensionResponse,
+  ExtensionRowsReader,
+  encodeExtensionRequest,
+} from '../wire/index.ts';
+import type { Call } from './call.ts';
+import { failureError, NotAnswered } from './errors.ts';
+import { FrameReader } from './frame-reader.ts';
+import type {
+  LeaderClaim,
+  Link,
+  LinkEvents,
+  LinkStream,
+  RowsHandler,
+  Run,
+  RunEnd,
+  StreamOptions,
+} from './link.ts';
+import type { StatementInfo } from './types.ts';
+
+/** Version 1 of dqlite's protocol (client-protocol.md §1). */
+const HANDSHAKE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
+const FAILURE = 0;
+/** The server answers by the deadline itself; so long its answer may be under way. */
+const ANSWER_GRACE_MS = 250;
+/** A request that was given up must be answered within this, or the connection is dead. */
+const ABANDONED_MS = 10_000;
+/** How long after Hello a server may take to tell the leader. */
+const LEADER_CLAIM_MS = 1_000;
+
+type Rows = Extract<ExtensionResponse, { type: 'rows' }>;
+type Final = Extract<ExtensionResponse, { request: number }>;
+
+interface Pending {
+  rows(response: Rows): void;
+  final(response: Final): void;
+  lost(reason: Error): void;
+}
+
+/** The node does not speak our extension: it is to be spoken to in plain dqlite. */
+export class NotSupported extends Error {
+  override readonly name = 'NotSupported';
+  /** It did not answer at all, as C-1.11; a slow Quorate node looks the same. */
+  readonly silent: boolean;
+
+  constructor(message: string, silent: boolean) {
+    super(message);
+    this.silent = silent;
+  }
+}
+
+/** One multiplexed connection to a node that speaks our extension (docs/protocol-extensions.md). */
+export class ExtensionLink implements Link {
+  readonly protocol = 'extension';
+  readonly address: string;
+  readonly #connection: Connection;
+  readonly #clock: Clock;
+  readonly #events: LinkEvents;
+  readonly #pending = new Map<number, Pending>();
+  readonly #slotWaiters: (() => void)[] = [];
+  #requestLast = 0;
+  #streamLast = 0;
+  #hello: Extract<ExtensionResponse, { type: 'hello' }> | undefined;
+  #opened: ((error: Error | undefined) => void) | undefined;
+  #claim: LeaderClaim | undefined;
+  #claimWaiters: (() => void)[] = [];
+  #closed: Error | undefined;
+
+  private constructor(connection: Connection, address: string, clock: Clock, events: LinkEvents) {
+    this.#connection = connection;
+    this.address = address;
+    this.#clock = clock;
+    this.#events = events;
+  }
+
+  /**
+   * Says Hello. Rejects with NotSupported when a node answers with a failure or not at all within
+   * `helloMs`, with another Error when the connection ends.
+   */
+  static open(
+    connection: Connection,
+    address: string,
+    clock: Clock,
+    helloMs: number,
+    events: LinkEvents,
+  ): Promise<ExtensionLink> {
+    const link = new ExtensionLink(connection, address, clock, events);
+    return new Promise<ExtensionLink>((resolve, reject) => {
+      const timer = clock.after(helloMs, () => {
+        link.#fail(new NotSupported(`${address} did not answer Hello`, true));
+      });
+      link.#opened = (error) => {
+        link.#opened = undefined;
+        timer.cancel();
+        if (error === undefined) resolve(link);
+        else reject(error);
+      };
+      link.#start();
+    });
+  }
+
+  #start(): void {
+    const frames = new FrameReader((type, _schema, body) => this.#receive(type, body));
+    this.#connection.start({
+      data: (bytes) => {
+        if (this.#closed !== undefined) return;
+        try {
+          frames.push(bytes);
+        } catch (error) {
+          if (!(error instanceof DecodeError)) throw error;
+          this.#fail(error);
+        }
+      },
+      drain: () => undefined,
+      close: (reason) => this.#onClose(reason ?? new Error(`${this.address} ended the connection`)),
+    });
+    this.#connection.writeAll([
+      HANDSHAKE,
+      encodeExtensionRequest({ type: 'hello', version: EXTENSION_VERSION }),
+    ]);
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  get nodeId(): NodeId {
+    return this.#hello?.nodeId ?? 0n;
+  }
+
+  get nodeAddress(): string {
+    return this.#hello?.address ?? this.address;
+  }
+
+  destroy(reason: Error = new Error('closed')): void {
+    this.#fail(reason);
+  }
+
+  #fail(reason: Error): void {
+    this.#onClose(reason);
+    this.#connection.destroy(reason);
+  }
+
+  #onClose(reason: Error): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = reason;
+    this.#opened?.(reason);
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { lost } of pending) lost(reason);
+    for (const wake of this.#slotWaiters.splice(0)) wake();
+    for (const wake of this.#claimWaiters.splice(0)) wake();
+    if (this.#hello !== undefined) this.#events.closed(this);
+  }
+
+  #receive(type: number, body: Uint8Array): void {
+    if (this.#closed !== undefined) return;
+    if (type === FAILURE && this.#hello === undefined) {
+      this.#fail(new NotSupported(`${this.address} does not know Hello`, false));
+      return;
+    }
+    const response = decodeExtensionResponse(type, body);
+    if (response.type === 'hello') {
+      if (response.version !== EXTENSION_VERSION || this.#hello !== undefined) {
+        throw new DecodeError(`unexpected Hello with version ${response.version}`);
+      }
+      this.#hello = response;
+      this.#opened?.(undefined);
+    } else if (response.type === 'leader') {
+      const self = response.id !== 0n && response.id === this.nodeId;
+      this.#claim = { address: self ? this.address : response.address, self };
+      for (const wake of this.#claimWaiters.splice(0)) wake();
+      this.#events.leader(this, this.#claim);
+    } else if (response.type === 'rows') {
+      this.#pending.get(response.request)?.rows(response);
+    } else {
+      const pending = this.#pending.get(response.request);
+      if (pending === undefined) throw new DecodeError('an answer without a request');
+      this.#pending.delete(response.request);
+      this.#slotWaiters.shift()?.();
+      pending.final(response);
+    }
+  }
+
+  #send(request: ExtensionRequest): void {
+    if (this.#closed === undefined) this.#connection.write(encodeExtensionRequest(request));
+  }
+
+  async #slot(call: Call): Promise<void> {
+    const limit = Math.max(1, this.#hello?.requestsInFlight ?? 1);
+    while (this.#pending.size >= limit && this.#closed === undefined) {
+      const woken = new Promise<void>((resolve) => this.#slotWaiters.push(resolve));
+      await call.race(woken).catch((error: unknown) => {
+        // The wake-up may have been meant for this call: hand it on.
+        this.#slotWaiters.shift()?.();
+        throw error;
+      });
+    }
+  }
+
+  /**
+   * Sends a request and waits for its final answer, within the call. `onRows` gets batches on the way.
+   * Sends at once, in the order of the calls, while the connection has free slots.
+   */
+  async exchange(
+    build: (request: number) => ExtensionRequest,
+    call: Call,
+    onRows: (response: Rows) => void = () => undefined,
+  ): Promise<Final> {
+    call.check();
+    if (this.#pending.size >= (this.#hello?.requestsInFlight ?? 1)) await this.#slot(call);
+    if (this.#closed !== undefined) {
+      throw new NotAnswered(this.#closed.message, false, undefined, this.#closed);
+    }
+    const request = ++this.#requestLast;
+    // Built before anything is registered: bad parameters must leave no trace.
+    const message = encodeExtensionRequest(build(request));
+    return new Promise<Final>((resolve, reject) => {
+      let grace: Timer | undefined;
+      const removeEnd = call.onEnd((ended) => {
+        this.#send({ type: 'cancel', request });
+        const giveUp = () => {
+          this.#abandon(request);
+          reject(new NotAnswered(ended.message, true, ended));
+        };
+        if (ended.code === 'TIMEOUT') grace = this.#clock.after(ANSWER_GRACE_MS, giveUp);
+        else giveUp();
+      });
+      const done = () => {
+        grace?.cancel();
+        removeEnd();
+      };
+      this.#pending.set(request, {
+        rows: onRows,
+        final: (response) => {
+          done();
+          resolve(response);
+        },
+        lost: (reason) => {
+          done();
+          reject(new NotAnswered(reason.message, true, call.ended, reason));
+        },
+      });
+      this.#connection.write(message);
+    });
+  }
+
+  /** Drops what still arrives for a request; without its final answer the connection does not survive. */
+  #abandon(request: number): void {
+    if (!this.#pending.has(request)) return;
+    const timer = this.#clock.after(ABANDONED_MS, () => {
+      this.#fail(new Error(`${this.address} left a request unanswered beyond its deadline`));
+    });
+    const end = () => timer.cancel();
+    this.#pending.set(request, { rows: () => undefined, final: end, lost: end });
+  }
+
+  run(run: Run, call: Call, rows: RowsHandler): Promise<RunEnd> {
+    return this.runOn(0, run, call, rows);
+  }
+
+  /** Runs on a stream, or on none (0). */
+  async runOn(stream: number, run: Run, call: Call, rows: RowsHandler): Promise<RunEnd> {
+    const readers: ExtensionRowsReader[] = [];
+    let request = 0;
+    let broken: unknown;
+    const response = await this.exchange(
+      (id) => {
+        request = id;
+        return { type: 'run', request: id, stream, deadlineMs: call.remainingMs, ...run };
+      },
+      call,
+      ({ statementIndex, batch }) => {
+        const taken = () => this.#send({ type: 'credit', request, batches: 1 });
+        if (broken !== undefined) return;
+        readers[statementIndex] ??= new ExtensionRowsReader(run.integers);
+        const reader = readers[statementIndex];
+        const values: Parameters<RowsHandler>[2] = [];
+        try {
+          reader.batch(batch, (row) => values.push(row));
+        } catch (error) {
+          if (error instanceof DecodeError) throw error;
+          // The caller's own limit (INTEGER_RANGE): the rest is not wanted, the outcome still is.
+          broken = error;
+          this.#send({ type: 'cancel', request });
+          return;
+        }
+        rows(statementIndex, reader.columns ?? [], values, taken);
+      },
+    );
+    if (response.type === 'failure') throw broken ?? failureError(response);
+    if (response.type !== 'end') throw this.#unexpected(response);
+    if (broken !== undefined) throw broken;
+    return response;
+  }
+
+  openStream(options: StreamOptions, call: Call): LinkStream {
+    const stream = new ExtensionStream(this, ++this.#streamLast);
+    stream.open(options, call);
+    return stream;
+  }
+
+  async describe(database: string, sql: string, call: Call): Promise<StatementInfo> {
+    const response = await this.exchange(
+      (request) => ({ type: 'describe', request, database, sql }),
+      call,
+    );
+    if (response.type === 'failure') throw failureError(response);
+    if (response.type !== 'description') throw this.#unexpected(response);
+    return response.description;
+  }
+
+  async leaderClaim(call: Call): Promise<LeaderClaim> {
+    if (this.#claim === undefined && this.#closed === undefined) {
+      const told = new Promise<void>((resolve) => this.#claimWaiters.push(resolve));
+      await call.sleep(LEADER_CLAIM_MS, told);
+    }
+    if (this.#closed !== undefined) throw new NotAnswered(this.#closed.message, true);
+    return this.#claim ?? { address: '', self: false };
+  }
+
+  async memberAddresses(call: Call): Promise<string[]> {
+    const status: unknown = JSON.parse(await this.status(call));
+    if (typeof status !== 'object' || status === null || !('members' in status)) return [];
+    if (!Array.isArray(status.members)) return [];
+    return status.members.flatMap((member: unknown) =>
+      typeof member === 'object' &&
+      member !== null &&
+      'address' in member &&
+      typeof member.address === 'string'
+        ? [member.address]
+        : [],
+    );
+  }
+
+  /** The node's state as JSON text. */
+  async status(call: Call): Promise<string> {
+    const response = await this.exchange((request) => ({ type: 'status', request }), call);
+    if (response.type === 'failure') throw failureError(response);
+    if (response.type !== 'status') throw this.#unexpected(response);
+    return response.json;
+  }
+
+  /** Checksum of a database's pages at this node. */
+  async digest(
+    database: string,
+    call: Call,
+  ): Promise<Extract<ExtensionResponse, { type: 'digest' }>> {
+    const response = await this.exchange(
+      (request) => ({ type: 'digest', request, database }),
+      call,
+    );
+    if (response.type === 'failure') throw failureError(response);
+    if (response.type !== 'digest') throw this.#unexpected(response);
+    return response;
+  }
+
+  /** Rolls back what is open on a stream and forgets it; nobody waits for the answer. */
+  closeStream(stream: number): void {
+    const request = ++this.#requestLast;
+    const ignore = () => undefined;
+    this.#pending.set(request, { rows: ignore, final: ignore, lost: ignore });
+    this.#abandon(request);
+    this.#send({ type: 'close-stream', request, stream });
+  }
+
+  #unexpected(response: Final): NotAnswered {
+    const error = new Error(`${this.address} sent an unexpected answer of type ${response.type}`);
+    this.#fail(error);
+    return new NotAnswered(error.message, true);
+  }
+}
+
+/** A stream of an ExtensionLink. */
+class ExtensionStream implements LinkStream {
+  readonly link: ExtensionLink;
+  readonly #id: number;
+  #opening: Promise<QuorateError | undefined> = Promise.resolve(undefined);
+  #closed = false;
+
+  constructor(link: ExtensionLink, id: number) {
+    this.link = link;
+    this.#id = id;
+  }
+
+  /** Sends the request to open; its result is looked at together with that of the first run. */
+  open(options: StreamOptions, call: Call): void {
+    this.#opening = this.link
+      .exchange((request) => ({ type: 'open-stream', request, stream: this.#id, ...options }), call)
+      .then(
+        (response) => (response.type === 'failure' ? failureError(response) : undefined),
+        () => undefined,
+      );
+  }
+
+  get closed(): boolean {
+    return this.#closed || this.link.closed;
+  }
+
+  async run(run: Run, call: Call, rows: RowsHandler): Promise<RunEnd> {
+    try {
+      return await this.link.runOn(this.#id, run, call, rows);
+    } catch (error) {
+      throw (await this.#opening) ?? error;
+    }
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.#closed = true;
+    this.link.closeStream(this.#id);
+  }
+}

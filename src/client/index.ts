@@ -1,0 +1,9 @@
+export {
+  type Client,
+  type ClientOptions,
+  type ConnectDatabaseOptions,
+  connectDatabase,
+  createClient,
+} from './client.ts';
+export type { LocalServer } from './link-pool.ts';
+export type * from './types.ts';
