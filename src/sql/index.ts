@@ -1,0 +1,6 @@
+export * from './format-table.ts';
+export * from './quote.ts';
+export * from './statements.ts';
+export * from './template.ts';
+export * from './text-width.ts';
+export * from './tokenizer.ts';
