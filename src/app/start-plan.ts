@@ -1,4 +1,5 @@
 import { type Disk, QuorateError } from '../base/index.ts';
+import type { DirectoryFacts } from '../node/index.ts';
 import { type Identity, readIdentity, readText } from './identity.ts';
 import type { NodeOptions } from './options.ts';
 
@@ -11,12 +12,6 @@ export interface StartPlan {
   readonly identity: Identity;
   /** True when the identity must still be written. */
   readonly isNew: boolean;
-}
-
-export interface DirectoryFacts {
-  /** The member with this node's address in the newest configuration of the log, if there is one. */
-  readonly memberId: bigint | undefined;
-  readonly hasLog: boolean;
 }
 
 /**

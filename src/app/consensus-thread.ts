@@ -1,0 +1,69 @@
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { must, QuorateError } from '../base/index.ts';
+import type { NodeEvent, NodeStatus } from '../node/index.ts';
+import { Core, type CoreOptions } from './core.ts';
+import { recordingLogger } from './logging.ts';
+import type { LogRecord } from './options.ts';
+import { sqliteModule } from './sqlite-module.ts';
+import { spawnSqlThreads } from './threads.ts';
+
+/** host → consensus thread. */
+export type ToCore =
+  | { readonly kind: 'pipe'; readonly port: MessagePort }
+  | { readonly kind: 'status'; readonly request: number }
+  | { readonly kind: 'close'; readonly handover: boolean };
+
+/** consensus thread → host. */
+export type FromCore =
+  | { readonly kind: 'started'; readonly id: bigint; readonly address: string }
+  | { readonly kind: 'failed'; readonly error: PlainError }
+  | { readonly kind: 'event'; readonly event: NodeEvent }
+  | { readonly kind: 'log'; readonly record: LogRecord }
+  | { readonly kind: 'status'; readonly request: number; readonly status: NodeStatus }
+  | { readonly kind: 'closed' };
+
+/** An error as it crosses threads: structured clone would drop its class and code. */
+export interface PlainError {
+  readonly code: string | undefined;
+  readonly message: string;
+}
+
+const host = must(parentPort, 'not a worker thread');
+const post = (message: FromCore): void => host.postMessage(message);
+
+async function run(options: CoreOptions): Promise<void> {
+  const log = recordingLogger((record) => post({ kind: 'log', record }));
+  const fail = (error: Error): void =>
+    post({ kind: 'event', event: { kind: 'stopped', reason: error.message } });
+  let core: Core;
+  try {
+    core = await Core.start(
+      options,
+      (limits) => spawnSqlThreads(sqliteModule(), options.readers ?? 2, limits, fail),
+      log,
+      (event) => post({ kind: 'event', event }),
+    );
+  } catch (error) {
+    const code = error instanceof QuorateError ? error.code : undefined;
+    const message = error instanceof Error ? error.message : String(error);
+    post({ kind: 'failed', error: { code, message } });
+    return;
+  }
+  host.on('message', (message: ToCore) => {
+    if (message.kind === 'pipe') core.accept(message.port);
+    else if (message.kind === 'status') {
+      post({ kind: 'status', request: message.request, status: core.status() });
+    } else {
+      core.close(message.handover).then(
+        () => post({ kind: 'closed' }),
+        (error: Error) => {
+          fail(error);
+          post({ kind: 'closed' });
+        },
+      );
+    }
+  });
+  post({ kind: 'started', id: core.id, address: core.address });
+}
+
+await run(workerData as CoreOptions);

@@ -1,0 +1,184 @@
+import type { MessagePort } from 'node:worker_threads';
+import {
+  type Connection,
+  type Disk,
+  LIMITS,
+  type Limits,
+  type Logger,
+  QuorateError,
+  randomId,
+} from '../base/index.ts';
+import { openDisk, SystemRandom, sha256, systemClock, TcpNetwork } from '../net/index.ts';
+import { directoryFacts, Node, type NodeEvent, type NodeStatus } from '../node/index.ts';
+import { Server } from '../server/index.ts';
+import { writeIdentity } from './identity.ts';
+import { finishJoin, JoinTask, markJoining } from './join.ts';
+import { Keeper } from './keeper.ts';
+import type { NodeOptions } from './options.ts';
+import { PipeConnection } from './pipe.ts';
+import { planStart, type StartPlan } from './start-plan.ts';
+import type { SqlSide } from './threads.ts';
+
+/** Options that can be posted to another thread. */
+export type CoreOptions = Omit<NodeOptions, 'signal' | 'log'>;
+
+export interface CoreIdentity {
+  readonly id: bigint;
+  readonly address: string;
+}
+
+/** The consensus side of a node: node, server, joining and roles, on the thread that runs it. */
+export class Core implements CoreIdentity {
+  readonly id: bigint;
+  readonly address: string;
+  readonly #node: Node;
+  readonly #server: Server;
+  readonly #sql: SqlSide;
+  readonly #keeper: Keeper;
+  readonly #join: JoinTask | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(parts: {
+    plan: StartPlan;
+    node: Node;
+    server: Server;
+    sql: SqlSide;
+    keeper: Keeper;
+    join: JoinTask | undefined;
+  }) {
+    this.id = parts.plan.identity.id;
+    this.address = parts.plan.identity.address;
+    this.#node = parts.node;
+    this.#server = parts.server;
+    this.#sql = parts.sql;
+    this.#keeper = parts.keeper;
+    this.#join = parts.join;
+  }
+
+  /**
+   * Opens the directory, starts the node and listens. Throws QuorateError: DIRECTORY_LOCKED,
+   * DIRECTORY_OF_ANOTHER_NODE, ADDRESS_IN_USE, what `Node.start` throws; everything opened is closed again.
+   */
+  static async start(
+    options: CoreOptions,
+    sql: (limits: Limits) => SqlSide,
+    log: Logger,
+    listener: (event: NodeEvent) => void,
+  ): Promise<Core> {
+    const limits: Limits = { ...LIMITS, ...options.limits };
+    const random = new SystemRandom();
+    const network = new TcpNetwork();
+    const disk = await openDirectory(options.dir, log);
+    const facts = await directoryFacts(disk, options.address);
+    const plan = await planStart(disk, options, facts, () => randomId(random));
+    const sqlSide = sql(limits);
+    let node: Node | undefined;
+    let server: Server | undefined;
+    try {
+      node = await Node.start({
+        id: plan.identity.id,
+        address: plan.identity.address,
+        disk,
+        network,
+        clock: systemClock,
+        random,
+        logger: log,
+        machine: sqlSide.machine,
+        readers: sqlSide.readers,
+        electionTimeoutMs: options.electionTimeoutMs,
+        heartbeatMs: options.heartbeatMs,
+        start: plan.mode === 'join' ? 'wait' : plan.mode,
+        failureDomain: BigInt(options.failureDomain ?? 0),
+        snapshot: snapshotOptions(options),
+        limits: options.limits,
+      });
+      node.weight = BigInt(options.weight ?? 0);
+      node.on(listener);
+      const running = node;
+      server = new Server({
+        services: running,
+        hash: sha256,
+        limits,
+        logger: log,
+        clock: systemClock,
+        acceptRaft: (connection, id, address, rest) =>
+          running.acceptRaft(connection, id, address, rest),
+      });
+      await listen(server, network, options.bind ?? options.address);
+      if (plan.mode === 'join' && plan.isNew) await markJoining(disk);
+      if (plan.isNew) await writeIdentity(disk, plan.identity);
+      const context = { node, disk, network, random, log };
+      const keeper = new Keeper(context, options.roles);
+      keeper.start();
+      const join =
+        plan.mode === 'join'
+          ? new JoinTask(context, plan.identity, options.join ?? [], () => finishJoin(disk))
+          : undefined;
+      join?.start();
+      return new Core({ plan, node, server, sql: sqlSide, keeper, join });
+    } catch (error) {
+      await server?.close();
+      await node?.stop();
+      await sqlSide.close();
+      throw error;
+    }
+  }
+
+  status(): NodeStatus {
+    return this.#node.status();
+  }
+
+  /** Serves a client in this process. */
+  accept(port: MessagePort): void {
+    const connection: Connection = new PipeConnection(port);
+    this.#server.accept(connection);
+  }
+
+  /** Hands leadership over if asked, then ends everything. Idempotent. */
+  close(handover: boolean): Promise<void> {
+    this.#closing ??= this.#close(handover);
+    return this.#closing;
+  }
+
+  async #close(handover: boolean): Promise<void> {
+    this.#join?.stop();
+    await this.#keeper.stop();
+    if (handover) await this.#node.handover();
+    await this.#server.close();
+    await this.#node.stop();
+    await this.#sql.close();
+  }
+}
+
+function snapshotOptions(options: CoreOptions): { entries?: number; trailing?: number } {
+  const { threshold, trailing } = options.snapshot ?? {};
+  return {
+    ...(threshold === undefined ? {} : { entries: threshold }),
+    ...(trailing === undefined ? {} : { trailing }),
+  };
+}
+
+async function openDirectory(path: string, log: Logger): Promise<Disk> {
+  try {
+    return await openDisk(path, { log });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new QuorateError('DIRECTORY_UNUSABLE', `the data directory cannot be used: ${reason}`, {
+      cause,
+    });
+  }
+}
+
+async function listen(server: Server, network: TcpNetwork, address: string): Promise<void> {
+  try {
+    await server.listen(network, address);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code === 'EADDRINUSE') {
+      throw new QuorateError('ADDRESS_IN_USE', `another process listens on ${address}`, { cause });
+    }
+    if (cause instanceof QuorateError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new QuorateError('CANNOT_LISTEN', `cannot listen on ${address}: ${reason}`, { cause });
+  }
+}

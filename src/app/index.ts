@@ -1,0 +1,10 @@
+export { type ConnectOptions, connect } from './connect.ts';
+export type {
+  LogRecord,
+  LogSink,
+  NodeEvents,
+  NodeOptions,
+  QuorateNode,
+  StartMode,
+} from './options.ts';
+export { startNode } from './start-node.ts';

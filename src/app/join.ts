@@ -1,0 +1,104 @@
+import { type Disk, type Logger, type Network, QuorateError, type Random } from '../base/index.ts';
+import { type Client, type Cluster, createClient } from '../client/index.ts';
+import { systemClock } from '../net/index.ts';
+import type { Node } from '../node/index.ts';
+import { type Identity, replaceText } from './identity.ts';
+import { JOIN_FLAG } from './start-plan.ts';
+
+/** What background work of a node needs. */
+export interface TaskContext {
+  readonly node: Node;
+  readonly disk: Disk;
+  readonly network: Network;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+const RETRY_MS = 250;
+const ATTEMPT_MS = 5_000;
+
+/** Leaves the flag that this node is not a member yet. */
+export async function markJoining(disk: Disk): Promise<void> {
+  await replaceText(disk, JOIN_FLAG, '');
+}
+
+/** The node is a member: the next start resumes. */
+export async function finishJoin(disk: Disk): Promise<void> {
+  await disk.remove(JOIN_FLAG);
+  await disk.syncDirectory();
+}
+
+/** Asks the cluster to add this node, again and again until it is a member. */
+export class JoinTask {
+  readonly #context: TaskContext;
+  readonly #identity: Identity;
+  readonly #client: Client;
+  readonly #joined: () => Promise<void>;
+  #stopped = false;
+
+  constructor(
+    context: TaskContext,
+    identity: Identity,
+    servers: readonly string[],
+    joined: () => Promise<void>,
+  ) {
+    const { network, random } = context;
+    this.#context = context;
+    this.#identity = identity;
+    this.#joined = joined;
+    this.#client = createClient({ network, random, clock: systemClock, servers });
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    void this.#client.close();
+  }
+
+  async #run(): Promise<void> {
+    let complained = false;
+    while (!this.#stopped) {
+      try {
+        await this.#attempt(this.#client.cluster);
+        await this.#joined();
+        this.#context.log('info', 'joined the cluster', { id: this.#identity.id });
+        break;
+      } catch (error) {
+        if (this.#stopped) return;
+        if (!complained) {
+          const reason = error instanceof Error ? error.message : String(error);
+          this.#context.log('warn', 'cannot join yet, trying on', { reason });
+        }
+        complained = true;
+        await new Promise<void>((resolve) => systemClock.after(RETRY_MS, resolve));
+      }
+    }
+    await this.#client.close();
+  }
+
+  /**
+   * A member with this address under another id is a machine that lost its disk: its old id may have
+   * acknowledged what is gone, so it is removed and never comes back (RULES M15).
+   */
+  async #attempt(cluster: Cluster): Promise<void> {
+    const { id, address } = this.#identity;
+    const options = { timeoutMs: ATTEMPT_MS };
+    const members = await cluster.members(options);
+    const former = members.find((member) => member.address === address);
+    if (former?.id === id) return;
+    if (former !== undefined) {
+      this.#context.log('warn', 'this address was a member under another id; removing that', {
+        former: former.id,
+      });
+      await cluster.remove(former.id, options);
+    }
+    try {
+      await cluster.add(id, address, options);
+    } catch (error) {
+      if (!(error instanceof QuorateError && error.code === 'DUPLICATE_ID')) throw error;
+    }
+  }
+}

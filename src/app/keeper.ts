@@ -1,0 +1,159 @@
+import type { Member } from '../base/index.ts';
+import { type Client, type Cluster, createClient } from '../client/index.ts';
+import { systemClock } from '../net/index.ts';
+import { adjustRoles, type MemberState, type RoleTargets } from '../node/index.ts';
+import type { TaskContext } from './join.ts';
+import { writeMembers } from './membership-file.ts';
+import type { NodeOptions } from './options.ts';
+
+const ROUND_MS = 1_000;
+/** A member that does not answer Describe within this time is offline (roles-and-app.md §2). */
+const PROBE_MS = 2_000;
+/** So long a member must be offline before its role is given to another: a restart is not a loss. */
+const OFFLINE_MS = 10_000;
+const TARGETS: RoleTargets = { voters: 3, standBys: 3 };
+
+/** Background care of a node: keeps `cluster.yaml`, and on the leader gives members their roles. */
+export class Keeper {
+  readonly #context: TaskContext;
+  readonly #targets: RoleTargets | undefined;
+  readonly #onlineAt = new Map<bigint, number>();
+  #members: readonly Member[] = [];
+  #client: Client | undefined;
+  #wake: (() => void) | undefined;
+  #stopped = false;
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(context: TaskContext, roles: NodeOptions['roles']) {
+    this.#context = context;
+    this.#targets =
+      roles === 'manual'
+        ? undefined
+        : {
+            voters: roles?.voters ?? TARGETS.voters,
+            standBys: roles?.standbys ?? TARGETS.standBys,
+          };
+  }
+
+  start(): void {
+    this.#context.node.on((event) => {
+      if (event.kind === 'members' || event.kind === 'role') this.#wake?.();
+    });
+    this.#done = this.#run();
+  }
+
+  /** Resolves when nothing is written any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wake?.();
+    await this.#done;
+    await this.#client?.close();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        await this.#keepMembersFile();
+        if (this.#targets !== undefined && this.#context.node.isLeader()) {
+          await this.#adjust(this.#targets);
+        }
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#context.log('debug', 'a round of care failed', { reason });
+      }
+      if (!this.#stopped) await this.#pause();
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = systemClock.after(ROUND_MS, () => this.#wake?.());
+      this.#wake = () => {
+        this.#wake = undefined;
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+
+  async #keepMembersFile(): Promise<void> {
+    const { members } = this.#context.node.status();
+    if (members.length === 0 || sameMembers(members, this.#members)) return;
+    this.#members = members;
+    await writeMembers(this.#context.disk, members);
+  }
+
+  /** Until all is as wanted, or this node leads no more. */
+  async #adjust(targets: RoleTargets): Promise<void> {
+    const { node, log } = this.#context;
+    for (let round = 0; round < 16 && !this.#stopped && node.isLeader(); round++) {
+      const { id, members } = node.status();
+      const states = await Promise.all(members.map((member) => this.#probe(member)));
+      const change = adjustRoles(states, id, targets);
+      if (change === undefined || !node.isLeader() || this.#stopped) return;
+      let accepted = false;
+      for (const candidate of change.candidates) {
+        try {
+          await node.assign(candidate, change.role);
+          log('info', 'role assigned', { id: candidate, role: change.role });
+          accepted = true;
+          break;
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : String(error);
+          log('debug', 'role not accepted', { id: candidate, role: change.role, reason });
+        }
+      }
+      if (!accepted) return;
+    }
+  }
+
+  async #probe(member: Member): Promise<MemberState> {
+    const { node } = this.#context;
+    if (member.id === node.status().id) {
+      const { failureDomain, weight } = node;
+      return { ...member, online: true, failureDomain, weight };
+    }
+    const now = systemClock.now();
+    try {
+      const seen = await this.#cluster().describe(member.id, { timeoutMs: PROBE_MS });
+      this.#onlineAt.set(member.id, now);
+      return {
+        ...member,
+        online: true,
+        failureDomain: BigInt(seen.failureDomain),
+        weight: BigInt(seen.weight),
+      };
+    } catch {
+      const since = now - (this.#onlineAt.get(member.id) ?? Number.NEGATIVE_INFINITY);
+      const patient = since < OFFLINE_MS && member.role !== 'spare';
+      return { ...member, online: patient, failureDomain: 0n, weight: 0n };
+    }
+  }
+
+  /** One client for all probes: connections stay. */
+  #cluster(): Cluster {
+    const { node, network, random } = this.#context;
+    this.#client ??= createClient({
+      network,
+      random,
+      clock: systemClock,
+      servers: [node.status().address],
+    });
+    return this.#client.cluster;
+  }
+}
+
+function sameMembers(a: readonly Member[], b: readonly Member[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((member, i) => {
+      const other = b[i];
+      return (
+        other !== undefined &&
+        member.id === other.id &&
+        member.address === other.address &&
+        member.role === other.role
+      );
+    })
+  );
+}

@@ -1,0 +1,220 @@
+import { QuorateError } from '../base/index.ts';
+import {
+  type Client,
+  type Cluster,
+  createClient,
+  type Database,
+  type DatabaseOptions,
+} from '../client/index.ts';
+import { parseAddress, SystemRandom, systemClock, TcpNetwork } from '../net/index.ts';
+import type { NodeEvent, NodeStatus } from '../node/index.ts';
+import { type CoreHandle, startInline, startThreaded } from './core-handle.ts';
+import { standardErrorSink } from './logging.ts';
+import type { NodeEvents, NodeOptions, QuorateNode } from './options.ts';
+import { openPipe } from './pipe.ts';
+
+const READY_POLL_MS = 20;
+const READY_MS = 60_000;
+
+/**
+ * Starts a node in this process and resolves when it serves on its address. Throws QuorateError:
+ * OPTIONS, INSECURE, DIRECTORY_LOCKED, DIRECTORY_UNUSABLE, DIRECTORY_OF_ANOTHER_NODE, ADDRESS_IN_USE,
+ * LOG_DAMAGED, FORMAT_UNSUPPORTED.
+ * @example
+ * const node = await startNode({ dir: 'data/1', address: '127.0.0.1:9001' });
+ * await node.ready();
+ * const db = node.database('app');
+ * await node.close();
+ */
+export async function startNode(options: NodeOptions): Promise<QuorateNode> {
+  checkOptions(options);
+  const { signal, log, ...core } = options;
+  signal?.throwIfAborted();
+  const sink = log ?? standardErrorSink;
+  const emitter = new Emitter();
+  const listener = (event: NodeEvent): void => emitter.emit(event);
+  const start = options.threads === false ? startInline : startThreaded;
+  const handle = await start(core, sink, listener);
+  if (signal?.aborted === true) {
+    await handle.close(false);
+    throw signal.reason;
+  }
+  return new RunningNode(handle, emitter, options.join ?? []);
+}
+
+function checkOptions(options: NodeOptions): void {
+  parseAddress(options.address);
+  const { host } = parseAddress(options.bind ?? options.address);
+  if (!isLoopback(host) && options.insecure !== true) {
+    throw new QuorateError(
+      'INSECURE',
+      `${host} is not loopback and nothing is encrypted or authenticated yet: anyone who reaches the port ` +
+        'can read and write everything. Pass insecure (--insecure) to listen there all the same',
+    );
+  }
+  const election = options.electionTimeoutMs ?? 800;
+  const heartbeat = options.heartbeatMs ?? 100;
+  if (heartbeat * 2 > election) {
+    throw new QuorateError(
+      'OPTIONS',
+      `the election timeout (${election} ms) must be at least twice the heartbeat (${heartbeat} ms)`,
+    );
+  }
+  const readers = options.readers ?? 2;
+  if (!Number.isInteger(readers) || readers < 1 || readers > 16) {
+    throw new QuorateError(
+      'OPTIONS',
+      `readers must be a whole number from 1 to 16, not ${readers}`,
+    );
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+class RunningNode implements QuorateNode {
+  readonly id: bigint;
+  readonly address: string;
+  readonly #handle: CoreHandle;
+  readonly #emitter: Emitter;
+  readonly #client: Client;
+  readonly #databases = new Map<string, Database>();
+  #closing: Promise<void> | undefined;
+
+  constructor(handle: CoreHandle, emitter: Emitter, join: readonly string[]) {
+    this.id = handle.id;
+    this.address = handle.address;
+    this.#handle = handle;
+    this.#emitter = emitter;
+    this.#client = createClient({
+      network: new TcpNetwork(),
+      clock: systemClock,
+      random: new SystemRandom(),
+      servers: join,
+      localServer: {
+        address: handle.address,
+        dial: () => {
+          const { connection, port } = openPipe();
+          handle.accept(port);
+          return Promise.resolve(connection);
+        },
+      },
+    });
+  }
+
+  get cluster(): Cluster {
+    return this.#client.cluster;
+  }
+
+  database(name: string, options: DatabaseOptions = {}): Database {
+    const key = JSON.stringify([name, options]);
+    const known = this.#databases.get(key);
+    if (known !== undefined && !known.closed) return known;
+    const database = this.#client.database(name, options);
+    this.#databases.set(key, database);
+    return database;
+  }
+
+  async ready(options: { signal?: AbortSignal; timeoutMs?: number } = {}): Promise<void> {
+    const deadline = systemClock.now() + (options.timeoutMs ?? READY_MS);
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const status = await this.status();
+      const { leader, members } = status;
+      const member = members.some(({ id }) => id === this.id);
+      if (member && leader !== undefined && status.applied >= status.commit && status.commit > 0)
+        return;
+      if (member && status.memberRole !== 'voter' && status.commit > 0) return;
+      if (systemClock.now() > deadline) {
+        throw new QuorateError(
+          'TIMEOUT',
+          'the node has not become a member that knows the leader',
+          {
+            retryable: true,
+          },
+        );
+      }
+      await new Promise<void>((resolve) => systemClock.after(READY_POLL_MS, resolve));
+    }
+  }
+
+  status(): Promise<NodeStatus> {
+    return this.#handle.status();
+  }
+
+  on<E extends keyof NodeEvents>(event: E, listener: (event: NodeEvents[E]) => void): () => void {
+    return this.#emitter.on(event, listener);
+  }
+
+  close(options: { handover?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.handover ?? true);
+    return this.#closing;
+  }
+
+  async #close(handover: boolean): Promise<void> {
+    await this.#client.close();
+    await this.#handle.close(handover);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+type Listeners = { [E in keyof NodeEvents]: Set<(event: NodeEvents[E]) => void> };
+
+/** Turns what a node tells into typed events. A listener that throws is its own problem. */
+class Emitter {
+  readonly #listeners: Listeners = {
+    role: new Set(),
+    leader: new Set(),
+    members: new Set(),
+    snapshot: new Set(),
+    disk: new Set(),
+    stopped: new Set(),
+  };
+
+  on<E extends keyof NodeEvents>(event: E, listener: (event: NodeEvents[E]) => void): () => void {
+    const set = this.#listeners[event];
+    set.add(listener);
+    return () => set.delete(listener);
+  }
+
+  emit(event: NodeEvent): void {
+    switch (event.kind) {
+      case 'role':
+        this.#tell('role', { role: event.role, term: event.term });
+        break;
+      case 'leader':
+        this.#tell('leader', event.leader);
+        break;
+      case 'members':
+        this.#tell('members', event.members);
+        break;
+      case 'snapshot':
+        this.#tell('snapshot', event);
+        break;
+      case 'disk':
+        this.#tell('disk', event);
+        break;
+      case 'stopped':
+        this.#tell('stopped', event);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #tell<E extends keyof NodeEvents>(event: E, value: NodeEvents[E]): void {
+    for (const listener of this.#listeners[event]) {
+      try {
+        listener(value);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}
