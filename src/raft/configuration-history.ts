@@ -61,6 +61,19 @@ export class ConfigurationHistory {
     return this.#members.get(id)?.role === 'voter';
   }
 
+  /**
+   * Whether a node may stand for election: a voter, or one whose demotion or removal is not committed
+   * yet. It may hold the only log that can win, and without it nobody would (thesis §4.2.2).
+   */
+  mayStand(id: NodeId): boolean {
+    if (this.isVoter(id)) return true;
+    return this.#known
+      .slice(0, -1)
+      .some(({ configuration }) =>
+        configuration.members.some((member) => member.id === id && member.role === 'voter'),
+      );
+  }
+
   isOnlyVoter(id: NodeId): boolean {
     return this.#voters.length === 1 && this.#voters[0] === id;
   }

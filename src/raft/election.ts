@@ -9,7 +9,7 @@ import { hasQuorum } from './quorum.ts';
  */
 function mayCampaign(core: Core): boolean {
   return (
-    core.isVoter &&
+    core.configurations.mayStand(core.id) &&
     !core.quarantined &&
     core.installation === undefined &&
     core.durability.stored === core.log.lastIndex

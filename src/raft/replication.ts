@@ -91,8 +91,8 @@ function sendSnapshot(core: Core, progress: Progress): void {
   } else {
     if (progress.state !== 'probe') progress.toProbe((progress.match + 1) as LogIndex);
     progress.waiting = true;
-    if (core.now - progress.sentAt >= core.heartbeatMs) sendNonce(core, progress, KEEPALIVE_INDEX);
   }
+  if (core.now - progress.sentAt >= core.heartbeatMs) sendNonce(core, progress, KEEPALIVE_INDEX);
 }
 
 /** Sends what the follower lacks, as far as its state and its window allow. */
