@@ -1,1 +1,5 @@
+export { Machine, type MachineOptions } from './machine.ts';
 export * from './messages.ts';
+export { Reader, type ReaderOptions } from './reader.ts';
+export { SharedDirectory } from './shared-directory.ts';
+export type { DirectoryMessage, ReadableStore, ReaderDirectory } from './store-directory.ts';

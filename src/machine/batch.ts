@@ -1,0 +1,101 @@
+import { QuorateError } from '../base/index.ts';
+import type { Connection } from '../engine/index.ts';
+import { failureOf, RAW_CODE } from './failure.ts';
+import type { Job } from './job.ts';
+import type { MachineCore } from './machine-core.ts';
+import type { MachineDatabase } from './machine-database.ts';
+import type { SqlFailure } from './messages.ts';
+import { placementOf } from './placement.ts';
+import { rowEncoder } from './row-encoder.ts';
+import { isDml, loadCounters, statementResult, storeCounters } from './statement-counters.ts';
+import { StatementRun } from './statement-run.ts';
+
+const SAVEPOINT = 'quorate_batch';
+
+interface Frame {
+  readonly begin: string;
+  readonly commit: string;
+  readonly rollBack: string;
+}
+
+const TRANSACTION: Frame = { begin: 'BEGIN IMMEDIATE', commit: 'COMMIT', rollBack: 'ROLLBACK' };
+/** Inside a transaction of the session, the batch is a part of it that can fail alone. */
+const PART: Frame = {
+  begin: `SAVEPOINT ${SAVEPOINT}`,
+  commit: `RELEASE ${SAVEPOINT}`,
+  rollBack: `ROLLBACK TO ${SAVEPOINT}; RELEASE ${SAVEPOINT}`,
+};
+
+/**
+ * Runs a batch from its BEGIN to its COMMIT at one go: no other statement comes between, so it needs no connection of its own.
+ * The caller has the write slot. Returns what it failed with; then nothing of it has happened.
+ */
+export function runBatch(
+  core: MachineCore,
+  database: MachineDatabase,
+  job: Job,
+): { readonly failure: SqlFailure } | undefined {
+  const { session } = job;
+  const own = session.home;
+  const frame = session.inTransaction ? PART : TRANSACTION;
+  const apart = own === undefined && needsOwnConnection(job);
+  const connection = own ?? (apart ? database.takeHome() : database.writer());
+  connection.pinPolicy = 'head';
+  loadCounters(connection, session);
+  try {
+    core.guard.run(job, () => {
+      connection.execute(frame.begin);
+      while (job.cursor?.sql !== undefined) {
+        runOne(connection, job, job.cursor.sql);
+        job.cursor.advance();
+      }
+      connection.execute(frame.commit);
+    });
+    return undefined;
+  } catch (error) {
+    const reason = failureOf(error);
+    const tooLarge = connection.tooLarge;
+    job.rows = [];
+    job.results.length = 0;
+    if (!connection.autocommit) connection.execute(frame.rollBack);
+    const code = tooLarge ? 'TX_TOO_LARGE' : reason.code;
+    return { failure: { ...reason, code, statementIndex: job.cursor?.index } };
+  } finally {
+    if (apart) database.returnHome(connection);
+  }
+}
+
+function needsOwnConnection(job: Job): boolean {
+  const { work } = job.submit;
+  return work.action === 'batch' && work.statements.some(({ sql }) => placementOf(sql) === 'state');
+}
+
+function runOne(connection: Connection, job: Job, sql: string): void {
+  const placement = placementOf(sql);
+  const savepoint = /^\W*(?:savepoint|release|rollback\s+(?:transaction\s+)?to)\b/i.test(sql);
+  if ((placement === 'begin' || placement === 'end') && !savepoint) {
+    throw new QuorateError('BATCH_TRANSACTION', 'a batch is a transaction by itself', {
+      rawCode: RAW_CODE.error,
+    });
+  }
+  const statement = job.cursor?.prepare(connection);
+  if (statement === undefined) throw new QuorateError('EMPTY_STATEMENT', 'empty statement');
+  try {
+    job.cursor?.bind(statement);
+    const total = connection.totalChanges;
+    const run = new StatementRun(statement, rowEncoder(job.submit.format, true), 'send');
+    while (!run.done) {
+      const batch = run.advance();
+      if (batch !== undefined) job.keep(batch);
+    }
+    storeCounters(connection, job.session, !statement.readonly && isDml(sql), total);
+    job.results.push(statementResult(job.submit.format, job.session, connection, statement, total));
+  } finally {
+    statement.release();
+  }
+  if (connection.autocommit) {
+    throw new QuorateError('BATCH_TRANSACTION', 'a statement ended the transaction of the batch', {
+      rawCode: RAW_CODE.error,
+    });
+  }
+}

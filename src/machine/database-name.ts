@@ -1,0 +1,11 @@
+import { LIMITS } from '../base/index.ts';
+
+const NEW_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
+
+/**
+ * Whether a client may create a database of this name. Databases that exist already (applied, restored) keep every name of
+ * the format, 1 to 504 bytes; new ones are restricted so that a name can become part of a file name or URL one day.
+ */
+export function isNewNameAllowed(name: string): boolean {
+  return name.length <= LIMITS.databaseNameBytes && NEW_NAME.test(name);
+}

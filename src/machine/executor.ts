@@ -1,0 +1,498 @@
+import { assert, QuorateError } from '../base/index.ts';
+import type { Connection, Statement } from '../engine/index.ts';
+import { runBatch } from './batch.ts';
+import { isNewNameAllowed } from './database-name.ts';
+import { describeStatement } from './describe.ts';
+import {
+  badName,
+  emptyStatement,
+  failure,
+  failureOf,
+  interrupted,
+  notLeader,
+  RAW_CODE,
+  timedOut,
+} from './failure.ts';
+import { Job } from './job.ts';
+import type { MachineCore } from './machine-core.ts';
+import type { MachineDatabase } from './machine-database.ts';
+import type { Observed, RequestEnd, SqlFailure, Submit } from './messages.ts';
+import { isCommit, isRollback, type Placement, placementOf } from './placement.ts';
+import { rowEncoder } from './row-encoder.ts';
+import { Session } from './session.ts';
+import { isDml, loadCounters, statementResult, storeCounters } from './statement-counters.ts';
+import { rowsNotExpected, StatementRun } from './statement-run.ts';
+import type { TransactionKeeper } from './transaction-keeper.ts';
+import type { WriteQueue } from './write-queue.ts';
+
+/**
+ * Executes requests on the SQL thread: decides for each statement on which connection it runs (RULES M11) and whether it has to
+ * wait for its turn to write, and answers. What holds a request back – a turn, the consumer of its rows – makes `run` return;
+ * whoever removes the obstacle calls `run` again.
+ */
+export class Executor {
+  readonly #core: MachineCore;
+  readonly #queue: WriteQueue;
+  readonly #keeper: TransactionKeeper;
+  /** True when a message waits that must be handled before the next statement. */
+  readonly #mustYield: () => boolean;
+  readonly jobs = new Map<number, Job>();
+  /** Requests that can go on. */
+  readonly ready: Job[] = [];
+
+  constructor(
+    core: MachineCore,
+    queue: WriteQueue,
+    keeper: TransactionKeeper,
+    mustYield: () => boolean,
+  ) {
+    this.#core = core;
+    this.#queue = queue;
+    this.#keeper = keeper;
+    this.#mustYield = mustYield;
+  }
+
+  submit(submit: Submit): void {
+    assert(!this.jobs.has(submit.request), () => `request ${submit.request} is known already`);
+    const session = this.#session(submit.session);
+    const job = new Job(submit, session, this.#core.clock.now());
+    this.jobs.set(submit.request, job);
+    if (session.current !== undefined) {
+      session.queue.push(job);
+      return;
+    }
+    this.#start(job);
+  }
+
+  #session(id: number): Session {
+    if (id === 0) return new Session(0);
+    let session = this.#core.sessions.get(id);
+    if (session === undefined) {
+      session = new Session(id);
+      this.#core.sessions.set(id, session);
+    }
+    return session;
+  }
+
+  #start(job: Job): void {
+    job.session.current = job;
+    this.#keeper.active(job.session);
+    this.run(job);
+  }
+
+  /** Goes on with a request as far as possible. */
+  run(job: Job): void {
+    if (job.done) return;
+    job.cancelTimer();
+    try {
+      while (!job.done && this.#advance(job));
+    } catch (error) {
+      this.fail(job, failureOf(error));
+    }
+  }
+
+  /** One step of a request; false when it has to wait. */
+  #advance(job: Job): boolean {
+    if (job.results.length > 0 && this.#mustYield()) {
+      this.ready.push(job);
+      return false;
+    }
+    if (job.stream !== undefined) return this.#continueStream(job);
+    const { session } = job;
+    if (session.aborted !== undefined) return this.#whileAborted(job);
+    if (this.#core.epoch === undefined) return this.#end(job, notLeader());
+    const database = this.#database(job);
+    if (job.cursor === undefined) {
+      const description = describeStatement(this.#core, database, job);
+      return this.finish(job, { kind: 'described', description });
+    }
+    if (job.isBatch) return this.#batch(job, database);
+    const { sql } = job.cursor;
+    if (sql === undefined) return this.finish(job, { kind: 'done', results: job.results });
+    if (session.inTransaction || session.permanent) return this.#onHome(job, database, 'begin');
+    const placement = placementOf(sql);
+    if (placement !== 'begin' && placement !== 'state') {
+      return this.#onWriter(job, database, placement);
+    }
+    if (session.home === undefined) {
+      if (!this.#queue.admit(database, job, false)) return false;
+      session.takeHome(database);
+      session.permanent = placement === 'state' && session.id !== 0;
+    }
+    return this.#onHome(job, database, placement);
+  }
+
+  #database(job: Job): MachineDatabase {
+    const { session, submit } = job;
+    if (session.database !== undefined) {
+      if (session.database.name === submit.database) return session.database;
+      throw new QuorateError('SQLITE_MISUSE', 'a session with state has one database', {
+        rawCode: 21,
+      });
+    }
+    const known = this.#core.databases.get(submit.database);
+    if (known !== undefined) return known;
+    if (!isNewNameAllowed(submit.database)) {
+      const { code, message, rawCode } = badName(submit.database);
+      throw new QuorateError(code, message, { rawCode });
+    }
+    return this.#core.database(submit.database);
+  }
+
+  /** A statement of a session without a transaction, on the connection that all share. */
+  #onWriter(job: Job, database: MachineDatabase, placement: Placement): boolean {
+    const connection = database.writer();
+    const statement = this.#prepare(job, connection);
+    if (statement === undefined) return this.#nothingLeft(job);
+    if (statement.readonly) {
+      if (placement === 'reader' && job.submit.work.action === 'statement') {
+        statement.release();
+        return this.finish(job, { kind: 'redirect' });
+      }
+    } else if (!this.#queue.admit(database, job, true)) {
+      statement.release();
+      return false;
+    }
+    const before = this.#core.observedHead(database);
+    const error = this.#runToEnd(job, connection, statement);
+    assert(connection.autocommit, 'the shared connection is left inside a transaction');
+    const changed = this.#core.guard.takeChanged();
+    if (changed) this.#committed(job, database);
+    else job.saw(before);
+    if (error !== undefined) return this.#end(job, this.#explain(job, connection, error));
+    job.cursor?.advance();
+    return true;
+  }
+
+  /** A statement of a session that has a connection of its own. */
+  #onHome(job: Job, database: MachineDatabase, placement: Placement): boolean {
+    const { session } = job;
+    const home = session.home;
+    assert(home !== undefined, 'a transaction without a connection');
+    const statement = this.#prepare(job, home);
+    if (statement === undefined) return this.#nothingLeft(job);
+    if (!statement.readonly && database.owner !== session) {
+      if (!this.#queue.admit(database, job, true)) {
+        statement.release();
+        return false;
+      }
+      database.owner = session;
+    } else if (!session.inTransaction && placement === 'begin' && statement.columnCount === 0) {
+      // A session that keeps its connection begins another transaction.
+      if (!this.#queue.admit(database, job, false)) {
+        statement.release();
+        return false;
+      }
+    }
+    home.pinPolicy = session.inTransaction || !statement.readonly ? 'head' : 'published';
+    // BEGIN looks at nothing; its first statement must see head (RULES M4).
+    if (statement.readonly && statement.columnCount === 0) home.pinPolicy = 'head';
+    const base =
+      home.pinPolicy === 'head'
+        ? this.#core.observedHead(database)
+        : this.#core.observedPublished();
+    const streams =
+      statement.readonly &&
+      statement.columnCount > 0 &&
+      database.owner !== session &&
+      job.cursor?.rows === 'send';
+    if (streams) return this.#stream(job, statement, base);
+    const error = this.#runToEnd(job, home, statement);
+    return this.#afterHome(job, base, error);
+  }
+
+  /** A query whose rows are produced as they are taken: it holds nothing but its own connection. */
+  #stream(job: Job, statement: Statement, base: Observed): boolean {
+    const { session } = job;
+    try {
+      if (session.home !== undefined) loadCounters(session.home, session);
+      job.cursor?.bind(statement);
+      job.stream = new StatementRun(statement, rowEncoder(job.submit.format, false), 'send');
+    } catch (error) {
+      statement.release();
+      return this.#afterHome(job, base, error);
+    }
+    if (session.base === undefined && session.inTransaction) session.base = base;
+    job.saw(session.base ?? base);
+    return this.#continueStream(job);
+  }
+
+  #continueStream(job: Job): boolean {
+    const { stream } = job;
+    assert(stream !== undefined, 'no rows to go on with');
+    try {
+      while (!stream.done) {
+        if (job.credits <= 0) {
+          this.#keeper.idle(job.session);
+          this.#limit(job);
+          return false;
+        }
+        const batch = this.#core.guard.run(job, () => stream.advance());
+        if (batch === undefined) continue;
+        job.credits--;
+        job.rows.push(batch);
+        if (!stream.done) this.#post(job, undefined);
+      }
+    } catch (error) {
+      return this.#endStream(job, error);
+    }
+    return this.#endStream(job, undefined);
+  }
+
+  /** A consumer that takes no rows cannot keep a request beyond its deadline. */
+  #limit(job: Job): void {
+    if (job.deadline === Number.POSITIVE_INFINITY) return;
+    const left = Math.max(0, job.deadline - this.#core.clock.now());
+    job.timer = this.#core.after(left, () => this.fail(job, timedOut()));
+  }
+
+  #endStream(job: Job, error: unknown): boolean {
+    const { stream, session } = job;
+    assert(stream !== undefined, 'no rows to end');
+    job.stream = undefined;
+    if (error === undefined && session.home !== undefined) {
+      job.results.push(
+        statementResult(job.submit.format, session, session.home, stream.statement, 0n),
+      );
+    }
+    stream.release();
+    return this.#afterHome(job, job.observed ?? this.#core.observedPublished(), error);
+  }
+
+  /** What SQLite made of the transaction, whatever the statement was (RULES M12). */
+  #afterHome(job: Job, base: Observed, error: unknown): boolean {
+    const { session } = job;
+    const { home, database } = session;
+    assert(home !== undefined && database !== undefined, 'the home is gone');
+    const changed = this.#core.guard.takeChanged();
+    if (changed) this.#committed(job, database);
+    else if (session.base !== undefined) job.saw(session.base);
+    else if (!home.autocommit && home.transaction === 'none') {
+      // BEGIN and the like: nothing has been looked at yet.
+      job.saw(this.#core.observedPublished());
+    } else job.saw(base);
+    const explained = error === undefined ? undefined : this.#explain(job, home, error);
+    if (explained !== undefined && mustRollBack(job, explained) && !home.autocommit) {
+      home.execute('ROLLBACK');
+    }
+    this.#keeper.follow(job, base, explained);
+    if (error === undefined) {
+      job.cursor?.advance();
+      return true;
+    }
+    assert(explained !== undefined, 'an error has an explanation');
+    return this.#end(job, explained);
+  }
+
+  #batch(job: Job, database: MachineDatabase): boolean {
+    const { work } = job.submit;
+    assert(work.action === 'batch', 'not a batch');
+    if (work.mode === 'read' && !job.session.inTransaction) {
+      return this.finish(job, { kind: 'redirect' });
+    }
+    if (database.owner !== job.session && !this.#queue.admit(database, job, true)) return false;
+    const before = this.#core.observedHead(database);
+    const failed = runBatch(this.#core, database, job);
+    const changed = this.#core.guard.takeChanged();
+    if (changed) this.#committed(job, database);
+    else job.saw(job.session.base ?? before);
+    if (job.session.home !== undefined) this.#keeper.follow(job, before, failed?.failure);
+    if (failed !== undefined) return this.#end(job, this.#stopped(job) ?? failed.failure);
+    return this.finish(job, { kind: 'done', results: job.results });
+  }
+
+  #committed(job: Job, database: MachineDatabase): void {
+    database.transactions++;
+    database.unsealedTransactions++;
+    job.saw(this.#core.observedCommit(database));
+  }
+
+  #prepare(job: Job, connection: Connection): Statement | undefined {
+    assert(job.cursor !== undefined, 'nothing to prepare');
+    // Some statements act while they are compiled, and compiling looks at the schema.
+    return this.#core.guard.run(job, () => job.cursor?.prepare(connection));
+  }
+
+  /** Runs a statement to its end, keeping its rows; returns what it failed with. The statement is released. */
+  #runToEnd(job: Job, connection: Connection, statement: Statement): unknown {
+    const { guard } = this.#core;
+    const { cursor, session } = job;
+    assert(cursor !== undefined, 'nothing to run');
+    loadCounters(connection, session);
+    const total = connection.totalChanges;
+    const rowsBefore = job.rows.length;
+    try {
+      cursor.bind(statement);
+      const dml = !statement.readonly && isDml(statement.sql);
+      if (dml && cursor.rows === 'refuse' && statement.columnCount > 0) throw rowsNotExpected();
+      const run = new StatementRun(statement, rowEncoder(job.submit.format, false), cursor.rows);
+      guard.run(job, () => {
+        while (!run.done) {
+          const batch = run.advance();
+          if (batch !== undefined) job.keep(batch);
+        }
+      });
+      storeCounters(connection, session, dml, total);
+      job.results.push(
+        statementResult(job.submit.format, job.session, connection, statement, total),
+      );
+      return undefined;
+    } catch (error) {
+      job.rows.length = rowsBefore;
+      return error;
+    } finally {
+      // Giving back an unfinished statement would commit what it did: refuse that.
+      guard.refusal = RAW_CODE.error;
+      statement.release();
+      guard.refusal = 0;
+    }
+  }
+
+  #nothingLeft(job: Job): boolean {
+    const { work } = job.submit;
+    if (work.action === 'statement') return this.#end(job, emptyStatement());
+    return this.finish(job, { kind: 'done', results: job.results });
+  }
+
+  /** Everything fails until the client says ROLLBACK (RULES M12). */
+  #whileAborted(job: Job): boolean {
+    const { session } = job;
+    const { aborted } = session;
+    assert(aborted !== undefined, 'not aborted');
+    const sql = job.cursor?.sql ?? '';
+    const rollback = isRollback(sql);
+    if (rollback || isCommit(sql)) session.aborted = undefined;
+    if (!rollback) return this.#end(job, aborted.failure);
+    if (aborted.bySqlite && job.submit.format === 'dqlite') {
+      return this.#end(
+        job,
+        failure('SQLITE_ERROR', 'cannot rollback - no transaction is active', {
+          rawCode: RAW_CODE.error,
+        }),
+      );
+    }
+    const { lastInsertRowid } = session.counters;
+    job.results.push({ rowsAffected: 0, lastInsertRowid, columns: [], columnTypes: [] });
+    return this.finish(job, { kind: 'done', results: job.results });
+  }
+
+  /** The failure for an error of a statement, taking into account who asked for its end. */
+  #explain(job: Job, connection: Connection, error: unknown): SqlFailure {
+    const plain = failureOf(error);
+    if (plain.rawCode === RAW_CODE.interrupt) return this.#stopped(job) ?? plain;
+    if (plain.rawCode === RAW_CODE.notLeader) return notLeader();
+    if (connection.tooLarge) {
+      return failure('TX_TOO_LARGE', 'the transaction is too large', { rawCode: RAW_CODE.full });
+    }
+    const index = job.cursor?.index ?? 0;
+    return job.submit.work.action === 'statement' ? plain : { ...plain, statementIndex: index };
+  }
+
+  #stopped(job: Job): SqlFailure | undefined {
+    switch (job.stop) {
+      case undefined:
+        return undefined;
+      case 'timeout':
+        return timedOut();
+      case 'total':
+        return failure('TRANSACTION_TOO_LONG', 'the transaction took too long', {
+          rawCode: RAW_CODE.abort,
+        });
+      case 'epoch':
+        return notLeader();
+      default:
+        return interrupted();
+    }
+  }
+
+  #post(job: Job, end: RequestEnd | undefined): void {
+    this.#core.post({
+      kind: 'answer',
+      session: job.submit.session,
+      request: job.submit.request,
+      observed: job.observed ?? this.#core.observedPublished(),
+      rows: job.takeRows(),
+      end,
+      state: job.session.state,
+    });
+  }
+
+  /** The consumer of a request took batches. */
+  credit(request: number, batches: number): void {
+    const job = this.jobs.get(request);
+    if (job === undefined) return;
+    job.credits += batches;
+    if (job.stream === undefined || job.session.current !== job) return;
+    this.#keeper.active(job.session);
+    this.run(job);
+  }
+
+  /** Ends a request that waits; one that runs was told by its `stop`. */
+  interrupt(request: number): void {
+    const job = this.jobs.get(request);
+    if (job === undefined) return;
+    if (job.session.current === job) {
+      this.fail(job, interrupted());
+      return;
+    }
+    const { queue } = job.session;
+    queue.splice(queue.indexOf(job), 1);
+    job.done = true;
+    this.jobs.delete(request);
+    this.#post(job, { kind: 'failed', failure: interrupted(), results: [] });
+  }
+
+  closeSession(id: number): void {
+    const session = this.#core.sessions.get(id);
+    if (session === undefined) return;
+    this.#core.sessions.delete(id);
+    const jobs = session.current === undefined ? [] : [session.current, ...session.queue];
+    this.#keeper.close(session);
+    session.queue.length = 0;
+    for (const job of jobs) {
+      this.#queue.forget(job);
+      job.done = true;
+      this.jobs.delete(job.submit.request);
+    }
+    session.current = undefined;
+  }
+
+  /** Ends a request with a failure; for statements that wait or whose rows wait. */
+  fail(job: Job, reason: SqlFailure): void {
+    if (job.done) return;
+    if (job.stream !== undefined) {
+      job.stream.release();
+      job.stream = undefined;
+      const { home } = job.session;
+      if (home !== undefined && !home.closed) {
+        this.#keeper.follow(job, job.observed ?? this.#core.observedPublished(), undefined);
+      }
+    }
+    this.#end(job, reason);
+  }
+
+  #end(job: Job, reason: SqlFailure): boolean {
+    return this.finish(job, { kind: 'failed', failure: reason, results: job.results });
+  }
+
+  /** Posts the last answer of a request; always false. */
+  finish(job: Job, end: RequestEnd): boolean {
+    const { session } = job;
+    this.#queue.forget(job);
+    let last = end;
+    if (session.id === 0) last = this.#keeper.leaveNothing(job, end);
+    if (last.kind === 'failed') job.rows = [];
+    job.done = true;
+    this.jobs.delete(job.submit.request);
+    if (!session.closed && job.stop !== 'closed') this.#post(job, last);
+    session.current = session.queue.shift();
+    if (session.current !== undefined) this.ready.push(session.current);
+    else if (session.inTransaction) this.#keeper.idle(session);
+    return false;
+  }
+}
+
+/** Whether a failed statement takes its whole transaction with it. */
+function mustRollBack(job: Job, reason: SqlFailure): boolean {
+  return reason.code === 'RESULT_TOO_LARGE' || job.stop === 'total';
+}

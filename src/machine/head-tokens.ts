@@ -1,0 +1,52 @@
+const SPACE = /[ \t\n\f\r\ufeff]/;
+const WORD = /[A-Za-z0-9_$\u0080-\uffff]/;
+
+/** Index of the first character at or after `from` that is neither white space nor a comment. */
+export function skipBlank(sql: string, from: number): number {
+  let at = from;
+  for (;;) {
+    const c = sql[at];
+    if (c === undefined) return at;
+    if (SPACE.test(c)) {
+      at++;
+    } else if (c === '-' && sql[at + 1] === '-') {
+      const end = sql.indexOf('\n', at);
+      at = end < 0 ? sql.length : end + 1;
+    } else if (c === '/' && sql[at + 1] === '*') {
+      const end = sql.indexOf('*/', at + 2);
+      at = end < 0 ? sql.length : end + 2;
+    } else {
+      return at;
+    }
+  }
+}
+
+/**
+ * The first `count` tokens of the first statement of a text: words and quoted names in lower case and without quotes,
+ * everything else as single characters. Only a hint about what a statement is: what it did is read from SQLite
+ * afterwards (RULES M12).
+ */
+export function headTokens(sql: string, count: number): readonly string[] {
+  const tokens: string[] = [];
+  let at = skipBlank(sql, 0);
+  while (sql[at] === ';') at = skipBlank(sql, at + 1);
+  while (tokens.length < count && at < sql.length && sql[at] !== ';') {
+    const end = tokenEnd(sql, at);
+    const quoted = !WORD.test(sql[at] ?? '') && end > at + 1;
+    tokens.push((quoted ? sql.slice(at + 1, end - 1) : sql.slice(at, end)).toLowerCase());
+    at = skipBlank(sql, end);
+  }
+  return tokens;
+}
+
+function tokenEnd(sql: string, start: number): number {
+  const c = sql[start] ?? '';
+  let end = start + 1;
+  if (WORD.test(c)) {
+    while (end < sql.length && WORD.test(sql[end] ?? '')) end++;
+    return end;
+  }
+  if (c !== '"' && c !== '`' && c !== '[' && c !== "'") return end;
+  end = sql.indexOf(c === '[' ? ']' : c, end);
+  return end < 0 ? sql.length : end + 1;
+}

@@ -1,0 +1,131 @@
+import { type Clock, type Limits, type LogIndex, logIndex, type Timer } from '../base/index.ts';
+import type { Engine } from '../engine/index.ts';
+import { PageStore, type SlotArena } from '../pages/index.ts';
+import { MachineDatabase } from './machine-database.ts';
+import type { FromMachine, Observed } from './messages.ts';
+import type { Session } from './session.ts';
+import type { SqlGuard } from './sql-guard.ts';
+import type { StoreDirectory } from './store-directory.ts';
+
+export interface MachineCoreOptions {
+  readonly engine: Engine;
+  readonly arena: SlotArena;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly guard: SqlGuard;
+  readonly directory: StoreDirectory;
+  readonly post: (message: FromMachine, transfer?: readonly ArrayBuffer[]) => void;
+}
+
+/** What the parts of the machine share: the databases, the sessions, and what leadership and limits allow. */
+export class MachineCore {
+  readonly engine: Engine;
+  readonly arena: SlotArena;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly guard: SqlGuard;
+  readonly directory: StoreDirectory;
+  readonly post: (message: FromMachine, transfer?: readonly ArrayBuffer[]) => void;
+  readonly databases = new Map<string, MachineDatabase>();
+  readonly sessions = new Map<number, Session>();
+  /** The leadership that may execute; undefined = nothing is executed (RULES M2). */
+  epoch: number | undefined;
+  applied: LogIndex = logIndex(0);
+  gateOpen = true;
+  draining = false;
+  unsealedPages: number;
+  /** Runs something as a turn of the machine, with everything that follows from it. Set by the machine. */
+  inTurn: (action: () => void) => void = (action) => action();
+  readonly #timers = new Set<Timer>();
+
+  constructor(options: MachineCoreOptions) {
+    this.engine = options.engine;
+    this.arena = options.arena;
+    this.clock = options.clock;
+    this.limits = options.limits;
+    this.guard = options.guard;
+    this.directory = options.directory;
+    this.post = options.post;
+    this.unsealedPages = options.limits.unsealedPages;
+  }
+
+  /** As `Clock.after`; what is called is a turn of the machine. */
+  after(delayMs: number, run: () => void): Timer {
+    const inner = this.clock.after(delayMs, () => {
+      this.#timers.delete(timer);
+      this.inTurn(run);
+    });
+    const timer: Timer = {
+      cancel: () => {
+        this.#timers.delete(timer);
+        inner.cancel();
+      },
+    };
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  timersOff(): void {
+    for (const timer of [...this.#timers]) timer.cancel();
+  }
+
+  /** The database of this name, made empty when it does not exist. */
+  database(name: string): MachineDatabase {
+    const known = this.databases.get(name);
+    if (known !== undefined) return known;
+    return this.install(name, new PageStore(this.arena));
+  }
+
+  /** Makes a store the database of this name, instead of an earlier one. */
+  install(name: string, store: PageStore): MachineDatabase {
+    const database = new MachineDatabase(name, store, this.engine, this.guard.hooks);
+    this.databases.set(name, database);
+    this.directory.add(name, store);
+    return database;
+  }
+
+  /** Whether a transaction may begin on this database (DESIGN §5.2, RULES M13, S1). */
+  mayBegin(database: MachineDatabase): boolean {
+    return (
+      this.epoch !== undefined &&
+      this.gateOpen &&
+      !this.draining &&
+      database.store.unsealedPages <= this.unsealedPages
+    );
+  }
+
+  /** What a look at head, as it is now, has seen. */
+  observedHead(database: MachineDatabase): Observed {
+    if (database.store.hasUnsealed) return this.speculative(database, database.sequence + 1, false);
+    if (database.inFlight.length > 0) return this.speculative(database, database.sequence, false);
+    return this.observedPublished();
+  }
+
+  /** What a commit into head that changed pages has seen: itself, in the next seal. */
+  observedCommit(database: MachineDatabase): Observed {
+    return this.speculative(database, database.sequence + 1, true);
+  }
+
+  observedPublished(): Observed {
+    return { kind: 'published', index: this.applied };
+  }
+
+  speculative(database: MachineDatabase, sequence: number, wrote: boolean): Observed {
+    return {
+      kind: 'speculative',
+      epoch: this.epoch ?? 0,
+      database: database.name,
+      sequence,
+      wrote,
+    };
+  }
+
+  /** Names of the databases that have published pages. */
+  databaseNames(): string[] {
+    const names: string[] = [];
+    for (const database of this.databases.values()) {
+      if (database.store.published.pages > 0) names.push(database.name);
+    }
+    return names;
+  }
+}

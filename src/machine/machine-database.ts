@@ -1,0 +1,87 @@
+import { assert } from '../base/index.ts';
+import type { Connection, ConnectionHooks, Engine } from '../engine/index.ts';
+import type { PageStore, Seal } from '../pages/index.ts';
+import type { Job } from './job.ts';
+import type { Session } from './session.ts';
+
+/** Page cache of the connection that all autocommit writes share, and of a home connection (RULES M11), in pages. */
+const WRITER_CACHE_PAGES = 4096;
+const HOME_CACHE_PAGES = 64;
+/** Home connections that are kept open for the next transaction. */
+const IDLE_HOMES = 8;
+
+/** A seal on its way through consensus. */
+export interface SealInFlight {
+  readonly sequence: number;
+  readonly seal: Seal;
+}
+
+/** One database on the SQL thread: its store, its connections, and who may write. */
+export class MachineDatabase {
+  readonly name: string;
+  readonly store: PageStore;
+  readonly #engine: Engine;
+  readonly #hooks: ConnectionHooks;
+  #writer: Connection | undefined;
+  readonly #idleHomes: Connection[] = [];
+  /** The session that has written in an open transaction. */
+  owner: Session | undefined;
+  /** Requests that wait to write, in order of arrival (RULES S18). */
+  readonly waiting = new Set<Job>();
+  /** Requests that wait to begin a transaction that does not write yet. */
+  readonly starting = new Set<Job>();
+  /** Number of the last seal of this epoch. */
+  sequence = 0;
+  readonly inFlight: SealInFlight[] = [];
+  /** Committed into head since the last seal. */
+  unsealedTransactions = 0;
+  /** Since the process started. */
+  transactions = 0;
+  seals = 0;
+
+  constructor(name: string, store: PageStore, engine: Engine, hooks: ConnectionHooks) {
+    this.name = name;
+    this.store = store;
+    this.#engine = engine;
+    this.#hooks = hooks;
+  }
+
+  /** The connection for all autocommit writes; its page cache stays valid from one to the next. */
+  writer(): Connection {
+    if (this.#writer === undefined || this.#writer.closed) {
+      this.#writer = this.#open(WRITER_CACHE_PAGES);
+    }
+    return this.#writer;
+  }
+
+  takeHome(): Connection {
+    return this.#idleHomes.pop() ?? this.#open(HOME_CACHE_PAGES);
+  }
+
+  returnHome(home: Connection): void {
+    if (home.closed) return;
+    assert(home.autocommit, 'a home connection is given back inside a transaction');
+    if (home.hasSessionState || this.#idleHomes.length >= IDLE_HOMES) home.close();
+    else this.#idleHomes.push(home);
+  }
+
+  #open(cachePages: number): Connection {
+    const connection = this.#engine.open(this.store, { cachePages, hooks: this.#hooks });
+    connection.pinPolicy = 'head';
+    return connection;
+  }
+
+  /** Forgets connections that the engine has closed. */
+  forgetConnections(): void {
+    this.#writer = undefined;
+    this.#idleHomes.length = 0;
+  }
+
+  /** Seals, counts and owner of an epoch that is over. */
+  endEpoch(): void {
+    this.owner = undefined;
+    this.inFlight.length = 0;
+    this.sequence = 0;
+    this.unsealedTransactions = 0;
+  }
+}

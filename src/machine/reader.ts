@@ -1,0 +1,438 @@
+import {
+  assert,
+  type Clock,
+  LIMITS,
+  type Limits,
+  logIndex,
+  type Port,
+  QuorateError,
+  type Random,
+} from '../base/index.ts';
+import { createEngine, type Engine } from '../engine/index.ts';
+import { describeOn } from './describe.ts';
+import { emptyStatement, failureOf, interrupted, RAW_CODE, timedOut } from './failure.ts';
+import { Job } from './job.ts';
+import type {
+  FromReader,
+  Observed,
+  RequestEnd,
+  SessionMessage,
+  SqlFailure,
+  Submit,
+  ToReader,
+} from './messages.ts';
+import { type Placement, placementOf } from './placement.ts';
+import { ReaderPool } from './reader-pool.ts';
+import { ReaderSession } from './reader-session.ts';
+import { rowEncoder } from './row-encoder.ts';
+import { SqlGuard } from './sql-guard.ts';
+import { loadCounters, statementResult } from './statement-counters.ts';
+import { StatementRun } from './statement-run.ts';
+import type { ReaderDirectory } from './store-directory.ts';
+
+export interface ReaderOptions {
+  /** To the node. */
+  readonly port: Port<FromReader, ToReader>;
+  readonly module: WebAssembly.Module;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** `Machine.directory` on the machine's thread, a `SharedDirectory` on another one. */
+  readonly directory: ReaderDirectory;
+  readonly limits?: Partial<Limits>;
+}
+
+/**
+ * Runs queries on what is published: requests without a session, and declared read-only sessions. What would write, or needs the state
+ * of a connection on the SQL thread, is answered `redirect`. Several readers may work on one machine's databases.
+ */
+export class Reader {
+  readonly #port: Port<FromReader, ToReader>;
+  readonly #clock: Clock;
+  readonly #limits: Limits;
+  readonly #engine: Engine;
+  readonly #guard: SqlGuard;
+  readonly #pool: ReaderPool;
+  readonly #sessions = new Map<number, ReaderSession>();
+  readonly #jobs = new Map<number, Job<ReaderSession>>();
+  readonly #inbox: SessionMessage[] = [];
+  readonly #ready: Job<ReaderSession>[] = [];
+  /** Requests that wait for a connection. */
+  readonly #waiting = new Set<Job<ReaderSession>>();
+  #inTurn = false;
+  #dead = false;
+
+  constructor(options: ReaderOptions) {
+    this.#port = options.port;
+    this.#clock = options.clock;
+    this.#limits = { ...LIMITS, ...options.limits };
+    this.#guard = new SqlGuard(options.clock, () => this.#port.drain());
+    this.#engine = createEngine(options.module, { clock: options.clock, random: options.random });
+    this.#pool = new ReaderPool(this.#engine, options.directory, this.#guard.hooks);
+    this.#port.onMessage((message) => this.#arrive(message));
+  }
+
+  /** Closes all connections; no message is handled afterwards. */
+  close(): void {
+    this.#dead = true;
+    for (const session of this.#sessions.values()) session.timersOff();
+    for (const job of this.#jobs.values()) job.cancelTimer();
+    this.#engine.closeAll();
+  }
+
+  #arrive(message: ToReader): void {
+    if (this.#dead) return;
+    const { running } = this.#guard;
+    if (message.kind === 'close') {
+      if (running !== undefined) running.stop = 'closed';
+      this.#dead = true;
+      if (running === undefined) this.close();
+      return;
+    }
+    if (running !== undefined) {
+      if (message.kind === 'interrupt' && running.submit.request === message.request) {
+        running.stop ??= 'interrupt';
+        return;
+      }
+      if (message.kind === 'close-session' && running.session.id === message.session) {
+        running.stop ??= 'closed';
+      }
+    }
+    this.#inbox.push(message);
+    if (!this.#inTurn) this.#turn(() => undefined);
+  }
+
+  #turn(action: () => void): void {
+    if (this.#dead) return;
+    this.#inTurn = true;
+    try {
+      action();
+      this.#settle();
+    } catch (error) {
+      this.#dead = true;
+      const text = error instanceof Error ? `${error.message}\n${error.stack ?? ''}` : `${error}`;
+      this.#port.post({ kind: 'fatal', message: text });
+    }
+    this.#inTurn = false;
+  }
+
+  #settle(): void {
+    while (!this.#dead) {
+      const message = this.#inbox.shift();
+      if (message !== undefined) {
+        this.#handle(message);
+        continue;
+      }
+      const job = this.#ready.shift() ?? this.#nextWaiting();
+      if (job === undefined) return;
+      this.#run(job);
+    }
+  }
+
+  #nextWaiting(): Job<ReaderSession> | undefined {
+    if (this.#pool.exhausted) return undefined;
+    const [job] = this.#waiting;
+    if (job !== undefined) this.#waiting.delete(job);
+    return job;
+  }
+
+  #handle(message: SessionMessage): void {
+    switch (message.kind) {
+      case 'submit':
+        this.#submit(message);
+        return;
+      case 'credit':
+        this.#credit(message.request, message.batches);
+        return;
+      case 'interrupt': {
+        const job = this.#jobs.get(message.request);
+        if (job !== undefined) this.#fail(job, interrupted());
+        return;
+      }
+      case 'close-session':
+        this.#closeSession(message.session);
+        return;
+    }
+  }
+
+  #submit(submit: Submit): void {
+    assert(!this.#jobs.has(submit.request), () => `request ${submit.request} is known already`);
+    let session = this.#sessions.get(submit.session);
+    if (session === undefined) {
+      session = new ReaderSession(submit.session, this.#clock, (timedOutSession, reason) =>
+        this.#turn(() => this.#abort(timedOutSession, reason)),
+      );
+      if (submit.session !== 0) this.#sessions.set(submit.session, session);
+    }
+    const job = new Job(submit, session, this.#clock.now());
+    this.#jobs.set(submit.request, job);
+    if (session.current !== undefined) {
+      session.queue.push(job);
+      return;
+    }
+    session.current = job;
+    session.active();
+    this.#run(job);
+  }
+
+  #credit(request: number, batches: number): void {
+    const job = this.#jobs.get(request);
+    if (job === undefined) return;
+    job.credits += batches;
+    if (job.stream === undefined) return;
+    job.session.active();
+    this.#run(job);
+  }
+
+  #closeSession(id: number): void {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return;
+    this.#sessions.delete(id);
+    const jobs = session.current === undefined ? [] : [session.current, ...session.queue];
+    for (const job of jobs) {
+      job.stream?.release();
+      job.done = true;
+      job.cancelTimer();
+      this.#waiting.delete(job);
+      this.#jobs.delete(job.submit.request);
+    }
+    this.#leave(session);
+  }
+
+  #run(job: Job<ReaderSession>): void {
+    job.cancelTimer();
+    try {
+      while (!job.done && this.#advance(job));
+    } catch (error) {
+      this.#fail(job, this.#explain(job, failureOf(error)));
+    }
+  }
+
+  #advance(job: Job<ReaderSession>): boolean {
+    if (job.stream !== undefined) return this.#continueStream(job);
+    const { session, cursor } = job;
+    const { work } = job.submit;
+    if (session.aborted !== undefined) return this.#whileAborted(job, session.aborted);
+    const sql = work.action === 'describe' ? work.sql : cursor?.sql;
+    if (sql === undefined) return this.#finish(job, { kind: 'done', results: job.results });
+    if (session.id === 0 && mustRedirect(job, sql)) return this.#finish(job, { kind: 'redirect' });
+    if (session.lease === undefined) {
+      if (this.#pool.exhausted) {
+        this.#waiting.add(job);
+        this.#limit(job);
+        return false;
+      }
+      session.lease = this.#pool.take(job.submit.database);
+    }
+    if (work.action === 'describe') return this.#describe(job, sql);
+    if (work.action === 'batch' && job.results.length === 0 && !session.inTransaction) {
+      // One version for all statements.
+      session.lease.connection.execute('BEGIN');
+    }
+    return this.#statement(job, placementOf(sql));
+  }
+
+  #describe(job: Job<ReaderSession>, sql: string): boolean {
+    const connection = job.session.lease?.connection;
+    assert(connection !== undefined, 'no connection');
+    job.saw(this.#published(job.session));
+    // A connection that only reads refuses to compile what writes; the machine can tell about it, where there is one.
+    const description = this.#guard.run(job, () => describeOn(connection, sql));
+    return this.#finish(job, { kind: 'described', description });
+  }
+
+  #statement(job: Job<ReaderSession>, placement: Placement): boolean {
+    const { session, cursor } = job;
+    const lease = session.lease;
+    assert(cursor !== undefined && lease !== undefined, 'nothing to run');
+    if (placement === 'state')
+      throw new QuorateError(
+        'SQLITE_READONLY',
+        'a read-only session cannot change its connection',
+        { rawCode: RAW_CODE.readonly },
+      );
+    const statement = this.#guard.run(job, () => cursor.prepare(lease.connection));
+    if (statement === undefined) {
+      if (job.submit.work.action === 'script') {
+        return this.#finish(job, { kind: 'done', results: job.results });
+      }
+      return this.#fail(job, emptyStatement());
+    }
+    if (!statement.readonly && session.id === 0) {
+      statement.release();
+      return this.#finish(job, { kind: 'redirect' });
+    }
+    loadCounters(lease.connection, session);
+    try {
+      cursor.bind(statement);
+    } catch (error) {
+      statement.release();
+      throw error;
+    }
+    job.stream = new StatementRun(
+      statement,
+      rowEncoder(job.submit.format, job.isBatch),
+      cursor.rows,
+    );
+    return this.#continueStream(job);
+  }
+
+  #continueStream(job: Job<ReaderSession>): boolean {
+    const { stream, session } = job;
+    assert(stream !== undefined, 'no rows to go on with');
+    while (!stream.done) {
+      if (job.credits <= 0) {
+        session.idle(job.submit, this.#limits);
+        this.#limit(job);
+        return false;
+      }
+      const first = !stream.stepped;
+      const batch = this.#guard.run(job, () => stream.advance());
+      // Read after the first step has pinned: never older than what was pinned.
+      if (first) job.saw(this.#published(session));
+      if (batch === undefined) continue;
+      job.credits--;
+      job.rows.push(batch);
+      if (!stream.done) this.#post(job, undefined);
+    }
+    this.#endStream(job);
+    return true;
+  }
+
+  #endStream(job: Job<ReaderSession>): void {
+    const { stream, session } = job;
+    const connection = session.lease?.connection;
+    assert(stream !== undefined && connection !== undefined, 'no rows to end');
+    job.stream = undefined;
+    job.results.push(statementResult(job.submit.format, session, connection, stream.statement, 0n));
+    stream.release();
+    this.#follow(job);
+    job.cursor?.advance();
+  }
+
+  /** What SQLite made of the transaction of a read-only session. */
+  #follow(job: Job<ReaderSession>): void {
+    const { session } = job;
+    if (session.id === 0 || session.lease === undefined) return;
+    const { connection } = session.lease;
+    const inside = !connection.autocommit;
+    if (inside && !session.inTransaction) session.begin(job.submit, this.#limits);
+    else if (!inside && session.inTransaction) session.end();
+    if (inside && session.base === undefined && connection.transaction !== 'none') {
+      session.base = job.observed;
+    }
+  }
+
+  #published(session: ReaderSession): Observed {
+    if (session.base !== undefined) return session.base;
+    const index = session.lease?.store.published.index ?? 0;
+    return { kind: 'published', index: logIndex(index) };
+  }
+
+  #whileAborted(job: Job<ReaderSession>, reason: SqlFailure): boolean {
+    const placement = placementOf(job.cursor?.sql ?? '');
+    if (placement !== 'end') return this.#fail(job, reason);
+    job.session.aborted = undefined;
+    if (/^\W*rollback/i.test(job.cursor?.sql ?? '')) {
+      return this.#finish(job, { kind: 'done', results: [] });
+    }
+    return this.#fail(job, reason);
+  }
+
+  #abort(session: ReaderSession, reason: SqlFailure): void {
+    if (!session.inTransaction) return;
+    const job = session.current;
+    if (job?.stream !== undefined) {
+      job.stream.release();
+      job.stream = undefined;
+    }
+    session.aborted = reason;
+    this.#leave(session);
+    if (job !== undefined) this.#fail(job, reason);
+  }
+
+  /** Gives the connection back; a transaction on it is rolled back. */
+  #leave(session: ReaderSession): void {
+    const { lease } = session;
+    session.lease = undefined;
+    session.end();
+    if (lease === undefined) return;
+    const { connection } = lease;
+    if (!connection.closed && !connection.autocommit) connection.execute('ROLLBACK');
+    this.#pool.giveBack(lease);
+  }
+
+  #limit(job: Job<ReaderSession>): void {
+    if (job.deadline === Number.POSITIVE_INFINITY) return;
+    const left = Math.max(0, job.deadline - this.#clock.now());
+    job.timer = this.#clock.after(left, () => this.#turn(() => this.#fail(job, timedOut())));
+  }
+
+  #explain(job: Job<ReaderSession>, reason: SqlFailure): SqlFailure {
+    if (job.stop === 'timeout') return timedOut();
+    if (job.stop !== undefined) return interrupted();
+    const { action } = job.submit.work;
+    if (action === 'batch' || action === 'script') {
+      return { ...reason, statementIndex: job.cursor?.index };
+    }
+    return reason;
+  }
+
+  #fail(job: Job<ReaderSession>, reason: SqlFailure): boolean {
+    if (job.done) return false;
+    const { session } = job;
+    if (job.stream !== undefined) {
+      job.stream.release();
+      job.stream = undefined;
+      this.#follow(job);
+    }
+    // A connection that only reads does not compile what writes: somebody else may.
+    if (session.id === 0 && reason.code === 'SQLITE_READONLY') {
+      return this.#finish(job, { kind: 'redirect' });
+    }
+    if (job.observed === undefined) job.saw(this.#published(session));
+    return this.#finish(job, { kind: 'failed', failure: reason, results: job.results });
+  }
+
+  #finish(job: Job<ReaderSession>, end: RequestEnd): boolean {
+    const { session } = job;
+    this.#waiting.delete(job);
+    job.cancelTimer();
+    if (end.kind !== 'done') job.rows = [];
+    job.done = true;
+    this.#jobs.delete(job.submit.request);
+    if (!session.inTransaction) this.#leave(session);
+    if (session.current === job) {
+      this.#post(job, end);
+      session.current = session.queue.shift();
+      if (session.current !== undefined) this.#ready.push(session.current);
+      else session.idle(job.submit, this.#limits);
+    } else {
+      session.queue.splice(session.queue.indexOf(job), 1);
+      this.#post(job, end);
+    }
+    return false;
+  }
+
+  #post(job: Job<ReaderSession>, end: RequestEnd | undefined): void {
+    this.#port.post({
+      kind: 'answer',
+      session: job.submit.session,
+      request: job.submit.request,
+      observed: job.observed ?? this.#published(job.session),
+      rows: job.takeRows(),
+      end,
+      state: job.session.state,
+    });
+  }
+}
+
+/** Whether a request without a session is for the machine. */
+function mustRedirect(job: Job<ReaderSession>, sql: string): boolean {
+  const { work } = job.submit;
+  if (work.action === 'batch') {
+    if (work.mode === 'write') return true;
+    return work.statements.some((statement) => placementOf(statement.sql) !== 'reader');
+  }
+  if (work.action === 'describe') return placementOf(sql) === 'state';
+  return placementOf(sql) !== 'reader';
+}

@@ -1,0 +1,74 @@
+import { LIMITS } from '../base/index.ts';
+import { COLUMN_TYPE, type Statement } from '../engine/index.ts';
+import { ExtensionRowsWriter, RowSetWriter, type RowsWriter } from '../wire/index.ts';
+import type { RowFormat } from './messages.ts';
+
+/** Size at which a batch of our own format is closed: large enough to make the cost per message vanish. */
+const EXTENSION_BATCH_BYTES = 32 * 1024;
+/** Bytes of a message that come before the body, where C counts them (client-protocol.md §7.1). */
+const MESSAGE_HEADER_BYTES = 8;
+
+/** Writes rows of a statement, straight from the engine's memory, into batches of one format. */
+export class RowEncoder {
+  readonly #writer: RowsWriter;
+  readonly #batchBytes: number;
+  /** A statement without result columns yields no batch at all. */
+  readonly skipsColumnless: boolean;
+
+  constructor(writer: RowsWriter, batchBytes: number, skipsColumnless: boolean) {
+    this.#writer = writer;
+    this.#batchBytes = batchBytes;
+    this.skipsColumnless = skipsColumnless;
+  }
+
+  /** The open batch has reached its size. */
+  get full(): boolean {
+    return this.#writer.length >= this.#batchBytes;
+  }
+
+  /** Opens a batch; `first` is true for the first one of the statement. */
+  begin(statement: Statement, first: boolean): void {
+    if (first) this.#writer.beginFirst(statement.columnNames, statement.columnTypes);
+    else this.#writer.beginNext();
+  }
+
+  /** Appends the current row. */
+  row(statement: Statement): void {
+    const writer = this.#writer;
+    writer.beginRow();
+    const columns = statement.columnCount;
+    for (let i = 0; i < columns; i++) {
+      switch (statement.type(i)) {
+        case COLUMN_TYPE.integer:
+          writer.integer(statement.bigint(i));
+          break;
+        case COLUMN_TYPE.float:
+          writer.float(statement.double(i));
+          break;
+        case COLUMN_TYPE.text:
+          writer.text(statement.textBytes(i));
+          break;
+        case COLUMN_TYPE.blob:
+          writer.blob(statement.blobBytes(i));
+          break;
+        default:
+          writer.null();
+      }
+    }
+  }
+
+  /** Closes the batch and gives its bytes, in memory of its own. */
+  end(more: boolean): Uint8Array {
+    return this.#writer.end(more);
+  }
+}
+
+/**
+ * An encoder for one statement. In our own format a single statement without columns yields no batch; in a batch of
+ * statements each one does, so that the end markers count statements.
+ */
+export function rowEncoder(format: RowFormat, inBatch: boolean): RowEncoder {
+  return format === 'dqlite'
+    ? new RowEncoder(new RowSetWriter(), LIMITS.rowsBatchBytes - MESSAGE_HEADER_BYTES, false)
+    : new RowEncoder(new ExtensionRowsWriter(), EXTENSION_BATCH_BYTES, !inBatch);
+}

@@ -1,0 +1,66 @@
+import { assert, type Clock } from '../base/index.ts';
+import type { ConnectionHooks } from '../engine/index.ts';
+import type { Job, JobSession } from './job.ts';
+
+/** Why a running statement is to stop. */
+export type StopReason = 'interrupt' | 'timeout' | 'total' | 'epoch' | 'closed';
+
+/**
+ * Everything that happens while SQLite runs (RULES M8): messages are drained every thousand operations, and the running
+ * statement is interrupted when one of them, or a deadline, asks for it. Nothing here calls SQLite.
+ */
+export class SqlGuard {
+  readonly #clock: Clock;
+  readonly #drain: () => void;
+  #running: Job<JobSession> | undefined;
+  /** Code with which commits are refused at this moment; 0 = they are not. */
+  refusal = 0;
+  /** A commit since the last `takeChanged` changed pages. */
+  #changed = false;
+  readonly hooks: ConnectionHooks = {
+    beforeCommit: () => this.refusal,
+    committed: (changed) => {
+      if (changed) this.#changed = true;
+    },
+    progress: () => this.#progress(),
+  };
+
+  constructor(clock: Clock, drain: () => void) {
+    this.#clock = clock;
+    this.#drain = drain;
+  }
+
+  get running(): Job<JobSession> | undefined {
+    return this.#running;
+  }
+
+  /** Runs SQL on behalf of a request. */
+  run<T>(request: Job<JobSession>, action: () => T): T {
+    assert(this.#running === undefined, 'SQL inside SQL');
+    this.#running = request;
+    this.refusal = 0;
+    try {
+      return action();
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  takeChanged(): boolean {
+    const changed = this.#changed;
+    this.#changed = false;
+    return changed;
+  }
+
+  #progress(): boolean {
+    const request = this.#running;
+    if (request === undefined) return false;
+    this.#drain();
+    if (request.stop === undefined) {
+      const now = this.#clock.now();
+      if (now >= request.deadline) request.stop = 'timeout';
+      else if (now >= request.transactionDeadline) request.stop = 'total';
+    }
+    return request.stop !== undefined;
+  }
+}

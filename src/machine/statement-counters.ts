@@ -1,0 +1,56 @@
+import type { Connection, SessionCounters, Statement } from '../engine/index.ts';
+import { headTokens } from './head-tokens.ts';
+import type { RowFormat, StatementResult } from './messages.ts';
+
+interface HasCounters {
+  readonly counters: SessionCounters;
+}
+
+const DML = new Set(['insert', 'update', 'delete', 'replace', 'with']);
+
+/** Whether a statement that writes is INSERT, UPDATE, DELETE or REPLACE: those set the counters of rows. */
+export function isDml(sql: string): boolean {
+  const [first] = headTokens(sql, 1);
+  return first !== undefined && DML.has(first);
+}
+
+/** Gives a connection the values that its SQL functions and its last row id must show for this session (RULES M11). */
+export function loadCounters(connection: Connection, session: HasCounters): void {
+  connection.counters = session.counters;
+  connection.lastInsertRowid = session.counters.lastInsertRowid;
+}
+
+/** Takes over what a statement changed; `totalBefore` as the connection had it before the statement. */
+export function storeCounters(
+  connection: Connection,
+  session: HasCounters,
+  dml: boolean,
+  totalBefore: bigint,
+): void {
+  const { counters } = session;
+  counters.lastInsertRowid = connection.lastInsertRowid;
+  counters.totalChanges += connection.totalChanges - totalBefore;
+  if (dml) counters.changes = connection.changes;
+}
+
+/**
+ * What a statement that has just finished answers. A plain client gets the counters of its connection, whatever the statement was
+ * (client-protocol.md §8.6); ours the rows that this statement changed.
+ */
+export function statementResult(
+  format: RowFormat,
+  session: HasCounters,
+  connection: Connection,
+  statement: Statement,
+  totalBefore: bigint,
+): StatementResult {
+  const { counters } = session;
+  const changed = !statement.readonly && connection.totalChanges !== totalBefore;
+  const rows = format === 'dqlite' || changed ? Number(counters.changes) : 0;
+  return {
+    rowsAffected: rows,
+    lastInsertRowid: counters.lastInsertRowid,
+    columns: statement.columnNames,
+    columnTypes: statement.columnTypes,
+  };
+}
