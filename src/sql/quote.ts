@@ -1,8 +1,9 @@
 import { QuorateError, utf8, type Value } from '../base/index.ts';
 
-/** An identifier in double quotes. Throws QuorateError `MISUSE` for a name with NUL, which SQLite cannot have. */
+/** An identifier in double quotes. Throws QuorateError `INVALID_ARGUMENT` for a name with NUL, which SQLite cannot have. */
 export function quoteIdentifier(name: string): string {
-  if (name.includes('\0')) throw new QuorateError('MISUSE', 'an identifier cannot contain NUL');
+  if (name.includes('\0'))
+    throw new QuorateError('INVALID_ARGUMENT', 'an identifier cannot contain NUL');
   return `"${name.replaceAll('"', '""')}"`;
 }
 

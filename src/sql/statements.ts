@@ -32,9 +32,8 @@ function nextPlace(place: Place, text: string, token: Token): Place {
       if (word === 'EXPLAIN') return 'explain';
       return word === 'CREATE' ? 'create' : 'statement';
     case 'explain':
-      // EXPLAIN QUERY PLAN
-      if (word === 'CREATE') return 'create';
-      return word === 'QUERY' || word === 'PLAN' ? 'explain' : 'statement';
+      // QUERY PLAN may stand between.
+      return word === 'CREATE' ? 'create' : 'explain';
     case 'create':
       if (word === 'TRIGGER') return 'trigger';
       return word === 'TEMP' || word === 'TEMPORARY' ? 'create' : 'statement';

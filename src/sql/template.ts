@@ -3,7 +3,7 @@ import { tokens } from './tokenizer.ts';
 
 /**
  * Tag for statements with arguments: sql`select * from t where id = ${id}` gives the text with `?` for each argument
- * and the arguments in order. Throws QuorateError `MISUSE` when an argument stands inside a string or comment, where it
+ * and the arguments in order. Throws QuorateError `INVALID_ARGUMENT` when an argument stands inside a string or comment, where it
  * would not be a parameter, and when the text has parameters of its own.
  */
 export function sql<T>(parts: TemplateStringsArray, ...args: T[]): { sql: string; args: T[] } {
@@ -20,11 +20,11 @@ export function sql<T>(parts: TemplateStringsArray, ...args: T[]): { sql: string
     parameters++;
     if (!places.has(token.start) || token.end !== token.start + 1) {
       const found = text.slice(token.start, token.end);
-      throw new QuorateError('MISUSE', `the parameter ${found} has no argument`);
+      throw new QuorateError('INVALID_ARGUMENT', `the parameter ${found} has no argument`);
     }
   }
   if (parameters !== args.length) {
-    throw new QuorateError('MISUSE', 'an argument stands inside a string or a comment');
+    throw new QuorateError('INVALID_ARGUMENT', 'an argument stands inside a string or a comment');
   }
   return { sql: text, args };
 }
