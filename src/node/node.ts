@@ -73,6 +73,7 @@ export class Node implements NodeServices {
   #members: readonly Member[] = [];
   #leader: LeaderHint | undefined;
   #transferring = false;
+  #started = false;
   #stopping: Promise<void> | undefined;
 
   /**
@@ -94,6 +95,7 @@ export class Node implements NodeServices {
       if (recovered.snapshot !== undefined) {
         await restoreSnapshot(node.#calls, log, recovered.snapshot);
       }
+      node.#started = true;
       node.#consensus.tick();
       return node;
     } catch (error) {
@@ -449,6 +451,8 @@ export class Node implements NodeServices {
   }
 
   #applied(index: LogIndex): void {
+    // A restore is told by its caller, when the core has taken the snapshot over too.
+    if (!this.#started || index > this.#raft.commit) return;
     this.#replica.advance(index);
     this.#consensus.step({ kind: 'applied', now: this.#options.clock.now(), index });
     this.#leadership.applied(index, this.#replica.feed.empty);
