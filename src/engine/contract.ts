@@ -37,6 +37,12 @@ export interface Engine {
 export interface ConnectionOptions {
   /** Refuse everything that writes to the main database at prepare (SQLITE_READONLY). Default false. */
   readonly readOnly?: boolean;
+  /**
+   * The connection runs statements of several sessions (RULES M11): one that would leave something behind in it
+   * (temp objects, pragmas, ATTACH) fails at prepare with QuorateError SESSION_STATE, before it has any effect.
+   * Default false.
+   */
+  readonly shared?: boolean;
   /** Page cache of SQLite, in pages; default 2000. */
   readonly cachePages?: number;
   readonly hooks?: ConnectionHooks;
@@ -84,10 +90,15 @@ export interface Connection {
   /** Takes effect at the next statement or transaction that starts. Default 'published'. */
   pinPolicy: PinPolicy;
   /**
-   * The values that the overridden SQL functions read. The connection never changes them: after each
-   * statement the machine stores the new values with `readCounters`.
+   * The session whose statement runs next: what last_insert_rowid(), changes() and total_changes() answer until the
+   * statement itself changes something. The connection never writes into it (but see `lastInsertRowid`): after each
+   * statement the machine stores what `changes`, `totalChanges` and `lastInsertRowid` say.
    */
   counters: SessionCounters;
+  /**
+   * True: statements may write the engine's own tables (`__quorate_…`, RULES S20). They are not cached. Default false.
+   */
+  privileged: boolean;
   /** The newest change number this connection ever pinned (RULES M3). */
   readonly newestChange: number;
   /** The version that the running transaction or statement sees; undefined when none is pinned. */
@@ -103,6 +114,7 @@ export interface Connection {
   /** Rows changed by the last INSERT, UPDATE or DELETE (sqlite3_changes64). */
   readonly changes: bigint;
   readonly totalChanges: bigint;
+  /** Setting it also sets `counters.lastInsertRowid`. */
   lastInsertRowid: bigint;
 
   /**
@@ -129,6 +141,8 @@ export interface Statement {
   readonly sql: string;
   /** sqlite3_stmt_readonly: leaves the database as it is (BEGIN, COMMIT … count as read-only). */
   readonly readonly: boolean;
+  /** Leaves something behind in the connection: temp objects, pragmas, ATTACH (RULES M11). */
+  readonly makesSessionState: boolean;
   /** True for EXPLAIN and EXPLAIN QUERY PLAN. */
   readonly isExplain: boolean;
   readonly parameterCount: number;
@@ -142,6 +156,8 @@ export interface Statement {
 
   /** Binds parameter `index`, from 1. NaN becomes NULL. Throws SQLITE_RANGE (25), SQLITE_TOOBIG (18). */
   bind(index: number, value: Value): void;
+  /** Binds a float even when the number is an integer (`1.0`); dqlite's wire tells them apart. */
+  bindDouble(index: number, value: number): void;
   clearBindings(): void;
   /** True = a row is there, false = done. Throws QuorateError with SQLite's code; the statement is then reset. */
   step(): boolean;

@@ -29,6 +29,8 @@ export interface Pin {
 /** What a reader sees of a store, on the store's own thread or on another one. */
 export interface PageSource {
   readonly memory: SlotMemory;
+  /** The newest committed version; without a pin only its numbers may be used. */
+  readonly published: Version;
   /** Pins the newest committed version. Throws QuorateError SQLITE_BUSY when all pins of other threads are in use. */
   pinPublished(): Pin;
   /** Pins head (RULES M4). Throws AssertionError on a source that only reads. */
