@@ -87,6 +87,7 @@ abstract class RemoteTransactional extends ExecutorBase implements Transactional
       maxStalenessEntries: staleness?.entries,
       database: this.name,
       statements: request.statements,
+      write,
       integers: integerReader(options.integers ?? this.defaults.integers ?? 'auto'),
     };
   }

@@ -1,4 +1,4 @@
-import { type Outcome, QuorateError } from '../base/index.ts';
+import { type Outcome, QuorateError, type QuorateErrorOptions } from '../base/index.ts';
 import type { ExtensionFailure } from '../wire/index.ts';
 
 /** What a failure says besides the error: for transactions and scripts. */
@@ -41,16 +41,29 @@ export function withOutcome(
   retryable = error.retryable,
 ): QuorateError {
   if (error.outcome === outcome && error.retryable === retryable) return error;
-  return new QuorateError(error.code, error.message, {
-    retryable,
-    outcome,
+  return changed(error, { outcome, retryable });
+}
+
+/** The same error as that of one statement of a batch. */
+export function atStatement(error: QuorateError, statementIndex: number): QuorateError {
+  return changed(error, { statementIndex });
+}
+
+function changed(error: QuorateError, changes: QuorateErrorOptions): QuorateError {
+  const copy = new QuorateError(error.code, error.message, {
+    retryable: error.retryable,
+    outcome: error.outcome,
     leader: error.leader,
     extendedCode: error.extendedCode,
     rawCode: error.rawCode,
     offset: error.offset,
     statementIndex: error.statementIndex,
     cause: error.cause ?? error,
+    ...changes,
   });
+  const known = details.get(error);
+  if (known !== undefined) details.set(copy, known);
+  return copy;
 }
 
 /** A request that got no answer: the connection was lost, or the call ended before. Internal. */

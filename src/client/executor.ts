@@ -87,7 +87,11 @@ export abstract class ExecutorBase implements Executor {
     args?: Args,
     options: CallOptions = NO_OPTIONS,
   ): Promise<ResultSet> {
-    const text = toStatement(statement, args);
+    return this.executeText(toStatement(statement, args), options);
+  }
+
+  /** As `execute`, for a statement whose parameters are converted already. */
+  protected async executeText(text: StatementText, options: CallOptions): Promise<ResultSet> {
     const { performed, collector } = await this.#collect({
       kind: 'statement',
       mode: 'write',

@@ -15,7 +15,7 @@ import {
   encodeExtensionRequest,
 } from '../wire/index.ts';
 import type { Call } from './call.ts';
-import { failureError, NotAnswered } from './errors.ts';
+import { failureError, NotAnswered, withOutcome } from './errors.ts';
 import { FrameReader } from './frame-reader.ts';
 import type {
   LeaderClaim,
@@ -274,7 +274,8 @@ export class ExtensionLink implements Link {
   async runOn(stream: number, run: Run, call: Call, rows: RowsHandler): Promise<RunEnd> {
     const readers: ExtensionRowsReader[] = [];
     let request = 0;
-    let broken: unknown;
+    let refused: QuorateError | undefined;
+    const credit = () => this.#send({ type: 'credit', request, batches: 1 });
     const response = await this.exchange(
       (id) => {
         request = id;
@@ -282,26 +283,37 @@ export class ExtensionLink implements Link {
       },
       call,
       ({ statementIndex, batch }) => {
-        const taken = () => this.#send({ type: 'credit', request, batches: 1 });
-        if (broken !== undefined) return;
+        if (refused !== undefined) {
+          credit();
+          return;
+        }
         readers[statementIndex] ??= new ExtensionRowsReader(run.integers);
         const reader = readers[statementIndex];
         const values: Parameters<RowsHandler>[2] = [];
         try {
           reader.batch(batch, (row) => values.push(row));
         } catch (error) {
-          if (error instanceof DecodeError) throw error;
-          // The caller's own limit (INTEGER_RANGE): the rest is not wanted, the outcome still is.
-          broken = error;
-          this.#send({ type: 'cancel', request });
+          if (error instanceof DecodeError || !(error instanceof QuorateError)) throw error;
+          // The caller's own limit (INTEGER_RANGE): the rest is not wanted, but the outcome is.
+          refused = error;
+          if (run.write) credit();
+          else this.#send({ type: 'cancel', request });
           return;
         }
-        rows(statementIndex, reader.columns ?? [], values, taken);
+        const last = reader.ended;
+        rows(statementIndex, reader.columns ?? [], values, () => {
+          if (!last) credit();
+        });
       },
     );
-    if (response.type === 'failure') throw broken ?? failureError(response);
+    if (response.type === 'failure') {
+      throw run.write ? failureError(response) : (refused ?? failureError(response));
+    }
     if (response.type !== 'end') throw this.#unexpected(response);
-    if (broken !== undefined) throw broken;
+    if (refused !== undefined) {
+      const committed = run.write && !response.inTransaction;
+      throw withOutcome(refused, committed ? 'committed' : undefined);
+    }
     return response;
   }
 

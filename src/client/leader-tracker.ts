@@ -10,6 +10,8 @@ const STAGGER_MS = 100;
 const ROUND_MS = 3_000;
 const BACKOFF_MIN_MS = 25;
 const BACKOFF_MAX_MS = 1_000;
+/** A node that refused is not taken for the leader again so soon on the strength of what it said before. */
+const REFUSAL_MS = 100;
 const REFRESH_MS = 5_000;
 /** Servers known at most: configured ones and members learned from the cluster. */
 const SERVERS_MAX = 64;
@@ -34,6 +36,8 @@ export class LeaderTracker {
   #current: string | undefined;
   /** Worth asking first: named by another server. */
   #hint: string | undefined;
+  /** Refused just now, until when: what they said before is out of date, or they are not ready yet. */
+  readonly #refused = new Map<string, number>();
   #round: Promise<string | undefined> | undefined;
   #wake: (() => void) | undefined;
   #woken: Promise<void>;
@@ -69,6 +73,7 @@ export class LeaderTracker {
 
   /** A link told whom it takes for the leader. */
   onClaim(link: Link, claim: LeaderClaim): void {
+    this.#refused.delete(link.address);
     if (claim.self) this.#setCurrent(link.address);
     else {
       if (this.#current === link.address) this.#current = undefined;
@@ -87,14 +92,17 @@ export class LeaderTracker {
     void this.#refresh(address);
   }
 
-  /** The node at this address refused as not being the leader, perhaps naming another. */
+  /** The node at this address refused as not being the leader, perhaps naming another: that one is tried next. */
   onRefused(address: string, leader: string | undefined): void {
-    if (this.#current === address) this.#current = undefined;
-    if (leader !== undefined && leader !== address) this.#hint = leader;
+    this.#refused.set(address, this.#clock.now() + REFUSAL_MS);
+    if (this.#current !== address && this.#current !== undefined) return;
+    this.#current = undefined;
+    if (leader !== undefined && leader !== '' && leader !== address) this.#setCurrent(leader);
   }
 
   /** The connection to this address was lost. */
   onLost(address: string): void {
+    this.#refused.delete(address);
     if (this.#current === address) this.#current = undefined;
     if (this.#hint === address) this.#hint = undefined;
   }
@@ -188,7 +196,11 @@ export class LeaderTracker {
   async #ask(address: string, call: Call): Promise<LeaderClaim | undefined> {
     try {
       const link = await this.#pool.get(address, call);
-      return await link.leaderClaim(call);
+      const claim = await link.leaderClaim(call);
+      // Plain dqlite answers anew each time; our extension tells of changes.
+      const stale =
+        link.protocol === 'extension' && this.#clock.now() < (this.#refused.get(address) ?? 0);
+      return claim.self && stale ? undefined : claim;
     } catch {
       // Unreachable servers are the reason for searching; the next round asks again.
       return undefined;

@@ -22,6 +22,8 @@ export interface Run
   > {
   readonly database: string;
   readonly statements: readonly StatementText[];
+  /** False only when the text surely changes nothing. */
+  readonly write: boolean;
   readonly integers: IntegerReader;
 }
 

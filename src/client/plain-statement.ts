@@ -1,6 +1,7 @@
 import { logIndex, QuorateError, type Value } from '../base/index.ts';
 import { type ExtensionResult, parameterSchema, RowSetReader, WIRE_VALUE } from '../wire/index.ts';
 import type { Call } from './call.ts';
+import { atStatement, withOutcome } from './errors.ts';
 import type { RowsHandler, Run, RunEnd, StatementText } from './link.ts';
 import { parameterNames } from './parameter-names.ts';
 import type { PlainConnection } from './plain-connection.ts';
@@ -130,14 +131,7 @@ async function runBatch(
     } catch (error) {
       if (!(error instanceof QuorateError)) throw error;
       await control('rollback', true).catch(() => session.connection.destroy());
-      throw new QuorateError(error.code, error.message, {
-        retryable: error.retryable,
-        outcome: 'rolled-back',
-        extendedCode: error.extendedCode,
-        rawCode: error.rawCode,
-        statementIndex: i,
-        cause: error,
-      });
+      throw atStatement(withOutcome(error, 'rolled-back'), i);
     }
   }
   await control('commit', true);

@@ -2,18 +2,21 @@ import { type LogIndex, QuorateError } from '../base/index.ts';
 import type { Call } from './call.ts';
 import type { ClientCore } from './client.ts';
 import { connectionLost, outcomeUnknown } from './dispatcher.ts';
-import { failureDetails, NotAnswered, withOutcome } from './errors.ts';
+import { atStatement, failureDetails, NotAnswered, withOutcome } from './errors.ts';
 import { ExecutorBase, type Performed, type Request } from './executor.ts';
 import type { Link, LinkStream, RowsHandler, Run } from './link.ts';
 import { mayCommit } from './read-only.ts';
 import type {
+  BatchStatement,
   CallOptions,
   ReadFrom,
+  ResultSet,
   StatementInfo,
   Transaction,
   TransactionMode,
   TransactionOptions,
 } from './types.ts';
+import { toStatement } from './values.ts';
 
 /** What a transaction needs of the database or session that opened it. */
 export interface TransactionParent {
@@ -162,6 +165,26 @@ export class RemoteTransaction extends ExecutorBase implements Transaction {
       if (error instanceof NotAnswered) throw error.ended ?? connectionLost(error);
       throw error;
     }
+  }
+
+  /** Within a transaction a batch is undone as a whole by a savepoint. */
+  override async batch(
+    statements: readonly BatchStatement[],
+    _mode?: TransactionMode,
+    options: CallOptions = {},
+  ): Promise<ResultSet[]> {
+    const texts = statements.map((statement) => toStatement(statement));
+    return this.savepoint(async () => {
+      const results: ResultSet[] = [];
+      for (const [index, text] of texts.entries()) {
+        try {
+          results.push(await this.executeText(text, options));
+        } catch (error) {
+          throw error instanceof QuorateError ? atStatement(error, index) : error;
+        }
+      }
+      return results;
+    });
   }
 
   async #control(sql: string, options: CallOptions = {}): Promise<void> {
