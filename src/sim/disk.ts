@@ -135,13 +135,17 @@ export class SimulatedDisk {
     return sum;
   }
 
-  /** One call of a view: its time, its fault, then its effect. For the views only. */
+  /**
+   * One call of a view: its time, its fault, then its effect; `partial` is the effect of a short write,
+   * `finish` what holds only once the call has ended. For the views only.
+   */
   async call<T>(
     life: number,
     kind: DiskCallKind,
     name: string,
     run: (directory: DirectoryImage) => T,
     partial?: () => void,
+    finish?: () => void,
   ): Promise<T> {
     await this.#delay();
     this.#checkLife(life);
@@ -158,6 +162,7 @@ export class SimulatedDisk {
     // The other half of the time passes with the effect in memory only: a crash can tear it.
     await this.#delay();
     this.#checkLife(life);
+    finish?.();
     return result;
   }
 
@@ -320,11 +325,7 @@ class SimulatedFile implements DiskFile {
     finish?: () => void,
   ): Promise<T> {
     if (this.#closed) return Promise.reject(new DiskError('EBADF', `${this.#name} is closed`));
-    const go = async (): Promise<T> => {
-      const value = await this.#disk.call(this.#life, kind, this.#name, run, partial);
-      finish?.();
-      return value;
-    };
+    const go = () => this.#disk.call(this.#life, kind, this.#name, run, partial, finish);
     const result = this.#last.then(go, go);
     this.#last = result.catch(() => undefined);
     return result;

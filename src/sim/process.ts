@@ -1,0 +1,202 @@
+import {
+  type HashFactory,
+  LIMITS,
+  type LogIndex,
+  type LogLevel,
+  logIndex,
+  must,
+  type NodeId,
+  type Port,
+  SeededRandom,
+} from '../base/index.ts';
+import { describeDirectory } from '../log/index.ts';
+import {
+  type FromMachine,
+  type FromReader,
+  Machine,
+  Reader,
+  type ToMachine,
+  type ToReader,
+} from '../machine/index.ts';
+import { Node } from '../node/index.ts';
+import { Server } from '../server/index.ts';
+import { crc32 } from '../wire/index.ts';
+import { SimulatedDisk } from './disk.ts';
+import type { Invariants } from './invariants.ts';
+import type { SimulatedNetwork } from './network.ts';
+import { type PortDelays, simulatedPorts } from './ports.ts';
+import { ProcessClock, type Scheduler } from './scheduler.ts';
+
+/** What all processes of a run share. */
+export interface Environment {
+  readonly scheduler: Scheduler;
+  readonly network: SimulatedNetwork;
+  readonly random: SeededRandom;
+  readonly invariants: Invariants;
+  readonly module: WebAssembly.Module;
+  readonly hash: HashFactory;
+  readonly ports: PortDelays;
+  readonly diskLatencyMs: { readonly min: number; readonly max: number };
+  readonly electionTimeoutMs: number;
+  readonly heartbeatMs: number;
+  readonly snapshotEntries: number;
+  log(level: LogLevel, host: string, message: string): void;
+  /** A broken invariant anywhere ends the run. */
+  failed(error: unknown): void;
+}
+
+/** One machine with its disk and, while it runs, a whole node. */
+export class SimulatedProcess {
+  readonly id: NodeId;
+  readonly address: string;
+  readonly disk: SimulatedDisk;
+  readonly #environment: Environment;
+  #clock: ProcessClock | undefined;
+  #node: Node | undefined;
+  /** Highest index that a leader of this node's own term counted as stored here, when it crashed. */
+  #counted: LogIndex = logIndex(0);
+
+  constructor(environment: Environment, id: NodeId, address: string) {
+    this.#environment = environment;
+    this.id = id;
+    this.address = address;
+    const { random, scheduler, diskLatencyMs } = environment;
+    this.disk = new SimulatedDisk({
+      random: new SeededRandom(random.uint32()),
+      clock: scheduler,
+      latencyMs: diskLatencyMs,
+      path: `/disk-of-${id}`,
+    });
+  }
+
+  get node(): Node | undefined {
+    return this.#node;
+  }
+
+  get running(): boolean {
+    return this.#clock !== undefined;
+  }
+
+  /** Starts a node on the disk as it is. Resolves when it serves, or when it was killed meanwhile. */
+  async start(mode: 'bootstrap' | 'wait' | 'resume'): Promise<void> {
+    const environment = this.#environment;
+    const clock = new ProcessClock(environment.scheduler);
+    this.#clock = clock;
+    try {
+      if (mode === 'resume') await this.#checkDisk();
+      const node = await this.#assemble(clock, mode);
+      if (!clock.alive) return;
+      this.#node = node;
+    } catch (error) {
+      if (clock.alive) environment.failed(error);
+    }
+  }
+
+  /** kill -9, or with `power` the loss of whatever was not synced. */
+  stop(power: boolean): void {
+    this.#clock?.kill();
+    this.#clock = undefined;
+    this.#node = undefined;
+    this.#environment.network.kill(this.address);
+    if (power) this.disk.crash();
+    else this.disk.kill();
+  }
+
+  /** The process stands still until then, as after SIGSTOP. */
+  pause(untilMs: number): void {
+    this.#clock?.pause(untilMs);
+  }
+
+  /** A leader of this node's term has counted so much as stored here. */
+  counted(index: LogIndex): void {
+    this.#counted = index;
+  }
+
+  async #checkDisk(): Promise<void> {
+    const recovered = await describeDirectory(this.disk.mount());
+    this.#environment.invariants.durable(this.id, this.#counted, recovered);
+    this.#environment.invariants.log(this.id, recovered);
+    this.#counted = logIndex(0);
+  }
+
+  async #assemble(clock: ProcessClock, mode: 'bootstrap' | 'wait' | 'resume'): Promise<Node> {
+    const { module, random, ports, network, hash } = this.#environment;
+    const own = new SeededRandom(random.uint32());
+    const log = (level: LogLevel, message: string): void => {
+      if (clock.alive) this.#environment.log(level, this.address, message);
+    };
+    const [machineEnd, nodeEnd] = simulatedPorts<FromMachine, ToMachine>(clock, own, ports);
+    const [readerEnd, readerPort] = simulatedPorts<FromReader, ToReader>(clock, own, ports);
+    const machine = new Machine({ port: machineEnd, module, clock, random: own });
+    new Reader({ port: readerEnd, module, clock, random: own, directory: machine.directory });
+    const node = await Node.start({
+      id: this.id,
+      address: this.address,
+      disk: this.disk.mount(),
+      network: network.at(this.address),
+      clock,
+      random: own,
+      logger: log,
+      machine: this.#watched(nodeEnd),
+      readers: [readerPort],
+      electionTimeoutMs: this.#environment.electionTimeoutMs,
+      heartbeatMs: this.#environment.heartbeatMs,
+      start: mode,
+      snapshot: { entries: this.#environment.snapshotEntries, trailing: 32 },
+      segmentBytes: 256 * 1024,
+    });
+    node.on((event) => {
+      if (!clock.alive) return;
+      if (event.kind === 'role' && event.role === 'leader') {
+        this.#guard(() => this.#environment.invariants.leads(this.id, event.term));
+      } else if (event.kind === 'stopped') {
+        this.#environment.failed(new Error(`node ${this.id} stopped: ${event.reason}`));
+      }
+    });
+    const server = new Server({
+      services: node,
+      hash,
+      limits: LIMITS,
+      logger: log,
+      clock,
+      acceptRaft: (connection, id, address, rest) => node.acceptRaft(connection, id, address, rest),
+    });
+    if (clock.alive) await server.listen(network.at(this.address), this.address);
+    return node;
+  }
+
+  /** The node's port to its machine, with an eye on what is applied. */
+  #watched(port: Port<ToMachine, FromMachine>): Port<ToMachine, FromMachine> {
+    const seals = new Map<string, number>();
+    const key = (seal: { epoch: number; database: string; sequence: number }): string =>
+      `${seal.epoch}/${seal.database}/${seal.sequence}`;
+    const { invariants } = this.#environment;
+    return {
+      post: (message, transfer) => {
+        if (message.kind === 'apply') {
+          this.#guard(() => invariants.applies(this.id, message.index, crc32(message.command)));
+        } else if (message.kind === 'publish') {
+          const checksum = must(seals.get(key(message)), 'published what was not sealed');
+          this.#guard(() => invariants.applies(this.id, message.index, checksum));
+        }
+        port.post(message, transfer);
+      },
+      onMessage: (handler) =>
+        port.onMessage((message) => {
+          if (message.kind === 'seal') seals.set(key(message), crc32(message.command));
+          handler(message);
+        }),
+      drain: () => port.drain(),
+      close: () => port.close(),
+    };
+  }
+
+  #guard(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.#environment.failed(error);
+      throw error;
+    }
+  }
+}

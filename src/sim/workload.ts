@@ -1,0 +1,193 @@
+import { QuorateError, type Random, randomBelow } from '../base/index.ts';
+import type { Database } from '../client/index.ts';
+import { Violation } from './invariants.ts';
+import type { Scheduler } from './scheduler.ts';
+
+const ACCOUNTS = 8;
+const CALL_MS = 4_000;
+const PROBED = 20;
+
+/** What clients were told about their writes. */
+export class History {
+  readonly acknowledged = new Set<number>();
+  readonly rolledBack = new Set<number>();
+  readonly unknown = new Set<number>();
+  /** Increments of the counter that were acknowledged, and those whose fate nobody knows. */
+  increments = 0;
+  doubtfulIncrements = 0;
+  reads = 0;
+  failures = 0;
+  readonly #recent: number[] = [];
+
+  acknowledge(id: number): void {
+    this.acknowledged.add(id);
+    this.#recent.push(id);
+    if (this.#recent.length > PROBED) this.#recent.shift();
+  }
+
+  fail(id: number, error: unknown): void {
+    this.failures++;
+    const { outcome } = expectQuorateError(error);
+    if (outcome === 'rolled-back') this.rolledBack.add(id);
+    else this.unknown.add(id);
+  }
+
+  recent(): number[] {
+    return [...this.#recent];
+  }
+}
+
+/** Any other error is a defect of the client or of a node. */
+function expectQuorateError(error: unknown): QuorateError {
+  if (error instanceof QuorateError) return error;
+  throw error;
+}
+
+/** The schema of all workloads. */
+export async function createSchema(database: Database): Promise<void> {
+  await database.executeMultiple(`
+    CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, client INTEGER, v TEXT);
+    CREATE INDEX IF NOT EXISTS t_by_client ON t (client);
+    CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY, amount INTEGER);
+    CREATE TABLE IF NOT EXISTS counter (id INTEGER PRIMARY KEY, n INTEGER);
+    INSERT OR IGNORE INTO counter VALUES (1, 0);`);
+  const accounts = Array.from({ length: ACCOUNTS }, (_, id) => `(${id}, 100)`).join();
+  await database.execute(`INSERT OR IGNORE INTO account VALUES ${accounts}`);
+}
+
+/** One client: random operations one after another, each result compared with what must hold. */
+export class Client {
+  readonly #database: Database;
+  readonly #history: History;
+  readonly #random: Random;
+  readonly #scheduler: Scheduler;
+  readonly #number: number;
+  readonly #thinkMs: number;
+  readonly #nextId: () => number;
+  #stopped = false;
+
+  constructor(parts: {
+    database: Database;
+    history: History;
+    random: Random;
+    scheduler: Scheduler;
+    number: number;
+    thinkMs: number;
+    nextId: () => number;
+  }) {
+    this.#database = parts.database;
+    this.#history = parts.history;
+    this.#random = parts.random;
+    this.#scheduler = parts.scheduler;
+    this.#number = parts.number;
+    this.#thinkMs = parts.thinkMs;
+    this.#nextId = parts.nextId;
+  }
+
+  async run(): Promise<void> {
+    while (!this.#stopped) {
+      await this.#operation();
+      const pause = this.#random.float() * 2 * this.#thinkMs;
+      await new Promise<void>((resolve) => this.#scheduler.after(pause, resolve));
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #operation(): Promise<void> {
+    const kind = this.#random.float();
+    if (kind < 0.5) return this.#insert();
+    if (kind < 0.7) return this.#readRecent();
+    if (kind < 0.8) return this.#increment();
+    if (kind < 0.9) return this.#transfer();
+    return this.#readAccounts();
+  }
+
+  async #insert(): Promise<void> {
+    const id = this.#nextId();
+    try {
+      await this.#database.execute(
+        'INSERT INTO t VALUES (?, ?, ?)',
+        [id, this.#number, 'x'.repeat(randomBelow(this.#random, 200))],
+        { timeoutMs: CALL_MS },
+      );
+      this.#history.acknowledge(id);
+    } catch (error) {
+      this.#history.fail(id, error);
+    }
+  }
+
+  /** LIN: everything acknowledged before the read began is in it, whichever node answers. */
+  async #readRecent(): Promise<void> {
+    const before = this.#history.recent();
+    if (before.length === 0) return;
+    const readFrom = this.#random.float() < 0.5 ? 'leader' : 'any';
+    try {
+      const row = await this.#database.first<{ n: number }>(
+        `SELECT count(*) AS n FROM t WHERE id IN (${before.join()})`,
+        [],
+        { timeoutMs: CALL_MS, consistency: 'linearizable', readFrom },
+      );
+      this.#history.reads++;
+      if (row?.n !== before.length) {
+        throw new Violation('LIN', `${row?.n} of ${before.length} acknowledged rows are visible`);
+      }
+    } catch (error) {
+      expectQuorateError(error);
+    }
+  }
+
+  /** BEGIN; SELECT; UPDATE; COMMIT: no increment may be lost. */
+  async #increment(): Promise<void> {
+    let committing = false;
+    try {
+      const tx = await this.#database.transaction('deferred', { timeoutMs: CALL_MS });
+      try {
+        const row = await tx.first<{ n: number }>('SELECT n FROM counter WHERE id = 1');
+        await tx.execute('UPDATE counter SET n = ? WHERE id = 1', [(row?.n ?? 0) + 1]);
+        committing = true;
+        await tx.commit();
+        this.#history.increments++;
+      } finally {
+        tx.close();
+      }
+    } catch (error) {
+      const { outcome } = expectQuorateError(error);
+      if (committing && outcome !== 'rolled-back') this.#history.doubtfulIncrements++;
+    }
+  }
+
+  async #transfer(): Promise<void> {
+    const from = randomBelow(this.#random, ACCOUNTS);
+    const to = (from + 1 + randomBelow(this.#random, ACCOUNTS - 1)) % ACCOUNTS;
+    const amount = 1 + randomBelow(this.#random, 10);
+    try {
+      await this.#database.batch(
+        [
+          ['UPDATE account SET amount = amount - ? WHERE id = ?', [amount, from]],
+          ['UPDATE account SET amount = amount + ? WHERE id = ?', [amount, to]],
+        ],
+        'write',
+        { timeoutMs: CALL_MS },
+      );
+    } catch (error) {
+      expectQuorateError(error);
+    }
+  }
+
+  /** Atomicity: money is neither made nor lost. */
+  async #readAccounts(): Promise<void> {
+    try {
+      const row = await this.#database.first<{ total: number }>(
+        'SELECT sum(amount) AS total FROM account',
+        [],
+        { timeoutMs: CALL_MS, readFrom: 'any' },
+      );
+      if (row?.total !== ACCOUNTS * 100) throw new Violation('TX', `the sum is ${row?.total}`);
+    } catch (error) {
+      expectQuorateError(error);
+    }
+  }
+}
