@@ -3,7 +3,7 @@ import type { Call } from './call.ts';
 import { asQuorateError, invalidArgument } from './errors.ts';
 import type { RowsHandler, RunEnd, StatementText } from './link.ts';
 import { PreparedStatement } from './prepared.ts';
-import { likelyReadOnly } from './read-only.ts';
+import { surelyReadOnly } from './read-only.ts';
 import { RowCollector, StatementResultSet } from './result-set.ts';
 import { RowStream } from './row-stream.ts';
 import { rowsAs } from './rows.ts';
@@ -96,7 +96,7 @@ export abstract class ExecutorBase implements Executor {
       kind: 'statement',
       mode: 'write',
       statements: [text],
-      write: !likelyReadOnly(text.sql),
+      write: !surelyReadOnly(text.sql),
       options,
     });
     return resultSets(performed, collector, 1)[0];
@@ -126,7 +126,7 @@ export abstract class ExecutorBase implements Executor {
     if (!Array.isArray(statements)) throw invalidArgument('batch takes an array of statements');
     const texts = statements.map((statement) => toStatement(statement));
     if (texts.length === 0) return [];
-    const reading = texts.every(({ sql }) => likelyReadOnly(sql));
+    const reading = texts.every(({ sql }) => surelyReadOnly(sql));
     const modeUsed = mode ?? (reading ? 'read' : 'write');
     const { performed, collector } = await this.#collect({
       kind: 'batch',
@@ -159,7 +159,7 @@ export abstract class ExecutorBase implements Executor {
             kind: 'statement',
             mode: 'write',
             statements: [text],
-            write: !likelyReadOnly(text.sql),
+            write: !surelyReadOnly(text.sql),
             options,
             rows: () => rows,
             repeatable,

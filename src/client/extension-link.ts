@@ -3,7 +3,7 @@ import {
   type Connection,
   DecodeError,
   type NodeId,
-  type QuorateError,
+  QuorateError,
   type Timer,
 } from '../base/index.ts';
 import {

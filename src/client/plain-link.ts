@@ -14,7 +14,7 @@ import type {
 import { PlainConnection } from './plain-connection.ts';
 import { plainFailure } from './plain-failure.ts';
 import { type PlainSession, runPlain } from './plain-statement.ts';
-import { firstKeyword, likelyReadOnly } from './read-only.ts';
+import { firstKeyword, surelyReadOnly } from './read-only.ts';
 import type { StatementInfo } from './types.ts';
 
 const IDLE_MAX = 8;
@@ -149,7 +149,7 @@ export class PlainLink implements Link {
       await session.connection.expect('empty', finalize, call, fail);
       this.release(session, true);
       const names = Array.from({ length: parameters }, () => '');
-      return { readonly: likelyReadOnly(sql), parameters: names, columns: [], columnTypes: [] };
+      return { readonly: surelyReadOnly(sql), parameters: names, columns: [], columnTypes: [] };
     } catch (error) {
       this.release(session, false);
       throw error;
@@ -213,7 +213,7 @@ class PlainStream implements LinkStream {
     const session = await this.#opening;
     const keyword = run.kind === 'statement' ? firstKeyword(run.statements[0].sql) : '';
     const control = CONTROL.has(keyword);
-    if (this.#options.readOnly && !control && !likelyReadOnly(run.statements[0].sql)) {
+    if (this.#options.readOnly && !control && !surelyReadOnly(run.statements[0].sql)) {
       throw new QuorateError('SQLITE_READONLY', 'a read-only transaction cannot write');
     }
     const end = await runPlain(session, run, call, rows);

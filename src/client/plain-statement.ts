@@ -6,7 +6,7 @@ import type { RowsHandler, Run, RunEnd, StatementText } from './link.ts';
 import { parameterNames } from './parameter-names.ts';
 import type { PlainConnection } from './plain-connection.ts';
 import { plainFailure } from './plain-failure.ts';
-import { firstKeyword, likelyReadOnly } from './read-only.ts';
+import { firstKeyword, surelyReadOnly } from './read-only.ts';
 
 const CHANGING: ReadonlySet<string> = new Set(['INSERT', 'UPDATE', 'DELETE', 'REPLACE', 'WITH']);
 const RETURNING = /\breturning\b/i;
@@ -31,7 +31,7 @@ export async function runStatement(
   const { sql } = statement;
   const parameters = positional(statement);
   const schema = parameterSchema(parameters.length);
-  const reading = likelyReadOnly(sql);
+  const reading = surelyReadOnly(sql);
   const keyword = firstKeyword(sql);
   const ending = keyword === 'COMMIT' || keyword === 'END' || keyword === 'RELEASE';
   const committing = !reading && (!session.inTransaction || ending);

@@ -4,8 +4,8 @@ const COMMON_TABLE = /^with\b/i;
 const COMMITTING: ReadonlySet<string> = new Set(['COMMIT', 'END', 'RELEASE']);
 const WRITING = /\b(?:insert|update|delete|replace)\b/i;
 
-/** True only for a statement that surely changes nothing: it may be run anywhere, and again. */
-export function likelyReadOnly(sql: string): boolean {
+/** True only for a statement that surely changes nothing: it may be run anywhere, and again. (Room sql has a mere hint.) */
+export function surelyReadOnly(sql: string): boolean {
   const text = sql.replace(SKIPPED, '');
   return READING.test(text) || (COMMON_TABLE.test(text) && !WRITING.test(text));
 }

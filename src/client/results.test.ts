@@ -4,7 +4,7 @@ import { FakeCluster } from '../../test/fakes/fake-cluster.ts';
 import { result, rowBatch } from '../../test/fakes/fake-server.ts';
 import { QuorateError, type Value } from '../base/index.ts';
 import { parameterNames } from './parameter-names.ts';
-import { firstKeyword, likelyReadOnly } from './read-only.ts';
+import { firstKeyword, surelyReadOnly } from './read-only.ts';
 import { rowFactory } from './rows.ts';
 import type { InValue } from './types.ts';
 import { toParameters, toValue } from './values.ts';
@@ -222,7 +222,7 @@ test.each([
   ['selects', false],
   ['', false],
 ])('%s reads only: %s', (sql, reading) => {
-  expect(likelyReadOnly(sql)).toBe(reading);
+  expect(surelyReadOnly(sql)).toBe(reading);
 });
 
 test('the first keyword', () => {
