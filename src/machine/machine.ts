@@ -92,7 +92,7 @@ export class Machine {
         reader.drain();
       }
     });
-    arena.slabs().forEach((buffer, index) => this.directory.slab(index, buffer));
+    for (const [index, buffer] of arena.slabs().entries()) this.directory.slab(index, buffer);
     arena.onSlab = (index, buffer) => this.directory.slab(index, buffer);
     this.#guard = new SqlGuard(clock, () => {
       this.#port.drain();
