@@ -254,17 +254,20 @@ export class PageVfs {
     // Pages by which the database grows travel even when SQLite did not write them (RULES M10).
     const growth = set.pages - must(file.pin).version.pages;
     if (Math.max(set.count, growth) > this.#transactionPages) return this.#tooLarge(file);
-    const detail = store.writeProblem();
-    if (detail !== undefined) {
-      file.refusal = { kind: 'damage', detail };
-      return SQLITE.CORRUPT;
-    }
+    // A database that shrinks is cut off between this point and the commit.
+    if (!this.#isSound(file, false)) return SQLITE.CORRUPT;
     return file.hooks.beforeCommit?.() ?? SQLITE.OK;
+  }
+
+  #isSound(file: FileHandle, final: boolean): boolean {
+    const detail = must(file.store).writeProblem(final);
+    if (detail !== undefined) file.refusal = { kind: 'damage', detail };
+    return detail === undefined;
   }
 
   #commit(file: FileHandle): number {
     if (!file.dirty) return SQLITE.OK;
-    if (!file.writing) return SQLITE.IOERR_WRITE;
+    if (!file.writing || !this.#isSound(file, true)) return SQLITE.IOERR_WRITE;
     const changed = must(file.store).commit(must(file.pin));
     file.dirty = false;
     file.seen();

@@ -362,7 +362,7 @@ export class SqliteConnection implements Connection {
         retryable: true,
       });
     }
-    if (refusal?.kind === 'damage' && base === SQLITE.CORRUPT) {
+    if (refusal?.kind === 'damage' && (base === SQLITE.CORRUPT || base === SQLITE.IOERR)) {
       const message = `the transaction would damage the database: ${refusal.detail}`;
       return new QuorateError('SQLITE_CORRUPT', message, {
         rawCode: SQLITE.CORRUPT,

@@ -173,14 +173,19 @@ export class PageStore implements PageSource {
     this.#writer = undefined;
   }
 
-  /** Why the write set cannot become part of the database, or undefined: checked before a commit (RULES M10, M17). */
-  writeProblem(): string | undefined {
-    const pages = this.writeSet.pages;
+  /**
+   * Why the write set cannot become part of the database, or undefined (RULES M10, M17). `final` is false before
+   * SQLite has cut off the end of a database that shrinks.
+   */
+  writeProblem(final: boolean): string | undefined {
+    const { pages } = this.writeSet;
     if (pages > LIMITS.databasePages) return 'the database is too large';
     const written = this.writeSet.find(1);
     const slot = written === ABSENT ? this.memory.find(this.#head.root, 1) : written;
     if (slot === ABSENT) return 'there is no page 1';
-    return pageOneProblem(this.memory.page(slot), pages);
+    const image = this.memory.page(slot);
+    const expected = final ? pages : Math.max(1, Math.min(pages, headerPages(image)));
+    return pageOneProblem(image, expected);
   }
 
   /**
@@ -196,10 +201,8 @@ export class PageStore implements PageSource {
     const head = this.#head;
     const changed = set.count > 0 || set.pages !== head.pages || set.floor !== head.pages;
     if (changed) {
-      assert(
-        this.writeProblem() === undefined,
-        () => `bad write set: ${this.writeProblem() ?? ''}`,
-      );
+      const problem = this.writeProblem(true);
+      assert(problem === undefined, () => `bad write set: ${problem ?? ''}`);
       this.#cut(set.floor);
       for (const number of set.numbers) this.#place(number, set.find(number));
       head.pages = set.pages;
