@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
   fromUtf8,
@@ -8,17 +9,32 @@ import {
   SeededRandom,
   silent,
 } from '../base/index.ts';
-import type { FromMachine, FromReader, ToMachine, ToReader } from '../machine/index.ts';
+import { compileSqlite } from '../engine/index.ts';
+import {
+  type FromMachine,
+  type FromReader,
+  Machine,
+  Reader,
+  type ToMachine,
+  type ToReader,
+  type Work,
+} from '../machine/index.ts';
 import { Server } from '../server/index.ts';
 import { SimulatedDisk } from '../sim/disk.ts';
 import { SimulatedNetwork } from '../sim/network.ts';
 import { simulatedPorts } from '../sim/ports.ts';
 import { ProcessClock, Scheduler } from '../sim/scheduler.ts';
+import { ExtensionRowsReader } from '../wire/index.ts';
 import type { Consistency, NodeEvent, NodeRequest, RequestResult } from './contract.ts';
 import { Node } from './node.ts';
 import type { NodeOptions } from './options.ts';
 import { FakeMachine, FakeReader, FakeStore } from './testing/fake-machine.ts';
 
+const SQLITE = compileSqlite(
+  readFileSync(
+    new URL('../../node_modules/@sqlite.org/sqlite-wasm/dist/sqlite3.wasm', import.meta.url),
+  ),
+);
 const DELAYS = { lowestMs: 0.02, highestMs: 0.2 };
 const FAULTS = { latencyMs: 0.3, jitterMs: 0.2, stallRate: 0, stallMs: 0, resetRate: 0 };
 
@@ -53,6 +69,8 @@ class Cluster {
   readonly network = new SimulatedNetwork(this.scheduler, this.random, FAULTS);
   readonly processes = new Map<NodeId, Process>();
   snapshot: NodeOptions['snapshot'];
+  /** SQLite instead of the stand-ins. */
+  sql = false;
 
   process(id: NodeId): Process {
     let known = this.processes.get(id);
@@ -81,8 +99,14 @@ class Cluster {
       DELAYS,
     );
     const [reader, readerEnd] = simulatedPorts<ToReader, FromReader>(clock, this.random, DELAYS);
-    process.machine = new FakeMachine(machineEnd, process.store);
-    process.reader = new FakeReader(readerEnd, process.store);
+    if (this.sql) {
+      const shared = { module: SQLITE, clock, random: this.random };
+      const { directory } = new Machine({ ...shared, port: machineEnd });
+      new Reader({ ...shared, port: readerEnd, directory });
+    } else {
+      process.machine = new FakeMachine(machineEnd, process.store);
+      process.reader = new FakeReader(readerEnd, process.store);
+    }
     const node = await this.until(
       Node.start({
         id,
@@ -484,5 +508,251 @@ describe('sessions', () => {
     await cluster.until(cluster.node(1n).transfer(2n));
     expect(lost).toBe(1);
     session.close();
+  });
+});
+
+describe('chaos', () => {
+  /** Crashes, cuts, transfers and snapshots under load; then everything told to a client must be true. */
+  async function chaos(
+    seed: number,
+  ): Promise<{ acknowledged: number; lost: number; reads: number }> {
+    const random = new SeededRandom(seed);
+    const chance = (rate: number): boolean => random.float() < rate;
+    const ids = [1n, 2n, 3n];
+    const anyone = (): NodeId => ids[Math.floor(random.float() * 3)];
+    const acknowledged: string[] = [];
+    const rolledBack: string[] = [];
+    const unknown: string[] = [];
+    const down = new Set<NodeId>();
+    let reads = 0;
+    let highest = 0;
+    let pending = 0;
+
+    const write = (key: number): void => {
+      const id = chance(0.2) ? anyone() : (cluster.leader()?.status().id ?? anyone());
+      if (down.has(id)) return;
+      pending++;
+      const name = `k${key}`;
+      unknown.push(name);
+      const timeoutMs = chance(0.3) ? 30 : 0;
+      void cluster.submit(id, `SET ${name} ${key}`, { timeoutMs }).then(({ result }) => {
+        pending--;
+        const outcome = result.kind === 'failed' ? result.failure.outcome : 'committed';
+        if (outcome === 'committed') acknowledged.push(name);
+        else if (outcome === 'rolled-back') rolledBack.push(name);
+        if (outcome === 'committed') highest = Math.max(highest, key);
+      });
+    };
+    /** A linearizable read must see what was acknowledged before it began, and nothing taken back. */
+    const read = (): void => {
+      const id = anyone();
+      if (down.has(id) || acknowledged.length === 0) return;
+      const key = acknowledged[Math.floor(random.float() * acknowledged.length)];
+      void cluster.submit(id, `SELECT ${key}`).then(({ result, rows }) => {
+        if (result.kind !== 'done') return;
+        reads++;
+        expect(`k${rows}`, `seed ${seed}: a read on ${id}`).toBe(key);
+      });
+    };
+
+    cluster.snapshot = { entries: 15, trailing: 3 };
+    await cluster.three();
+    for (let step = 0; step < 250; step++) {
+      for (let i = 0; i < 3; i++) write(step * 3 + i);
+      read();
+      if (chance(0.02) && down.size === 0) {
+        const id = anyone();
+        down.add(id);
+        await cluster.crash(id);
+      } else if (chance(0.1)) {
+        for (const id of [...down]) {
+          down.delete(id);
+          await cluster.start(id, 'resume');
+        }
+      }
+      if (chance(0.02)) cluster.isolate(anyone());
+      if (chance(0.1)) cluster.network.heal();
+      if (chance(0.02)) {
+        const leader = cluster.leader();
+        void leader?.transfer(0n).catch(() => undefined);
+      }
+      await cluster.run(random.float() * 20);
+    }
+    cluster.network.heal();
+    for (const id of down) await cluster.start(id, 'resume');
+    await cluster.run(3_000);
+    const stores = ids.map((id) => cluster.process(id).store.published);
+    for (const store of stores) {
+      for (const key of acknowledged) expect(store.has(key), `seed ${seed}: ${key}`).toBe(true);
+      for (const key of rolledBack) expect(store.has(key), `seed ${seed}: ${key}`).toBe(false);
+      expect([...store].sort()).toEqual([...stores[0]].sort());
+    }
+    return { acknowledged: acknowledged.length, lost: rolledBack.length, reads };
+  }
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])('seed %d', async (seed) => {
+    const { acknowledged, lost, reads } = await chaos(seed);
+    expect(acknowledged).toBeGreaterThan(100);
+    expect(lost).toBeGreaterThan(0);
+    expect(reads).toBeGreaterThan(20);
+  });
+});
+
+describe('with SQLite', () => {
+  /** Values of all rows. */
+  async function query(id: NodeId, sql: string, options: Partial<NodeRequest> = {}) {
+    const batches: Uint8Array[] = [];
+    const result = await cluster.until(
+      new Promise<RequestResult>((resolve) => {
+        const running = cluster.node(id).execute(request(sql, options), {
+          rows: (batch) => {
+            batches.push(batch);
+            running?.credit(1);
+          },
+          end: resolve,
+        });
+      }),
+    );
+    if (result.kind === 'failed') throw new Error(`${sql}: ${result.failure.message}`);
+    const reader = new ExtensionRowsReader();
+    const rows: (readonly unknown[])[] = [];
+    for (const batch of batches) reader.batch(batch, (values) => rows.push([...values]));
+    return rows;
+  }
+
+  const digest = async (id: NodeId): Promise<string> => {
+    const image = await cluster.until(cluster.node(id).image('main'));
+    if (image === undefined) return '';
+    const chunks: Buffer[] = [];
+    const read = (async () => {
+      for await (const chunk of image.chunks()) chunks.push(Buffer.from(chunk));
+    })();
+    await cluster.until(read);
+    return Buffer.concat(chunks).toString('base64');
+  };
+
+  test('three nodes have the same pages; followers read; the leader is replaced', async () => {
+    cluster.sql = true;
+    await cluster.three();
+    await query(1n, 'create table t(id integer primary key, v text)');
+    const writes = Array.from({ length: 100 }, (_, i) =>
+      cluster.submit(1n, `insert into t(v) values('row ${i}')`),
+    );
+    for (const { result } of await cluster.until(Promise.all(writes))) {
+      expect(result.kind).toBe('done');
+    }
+    const { entriesProposed, transactionsProposed } = cluster.node(1n).status().counters;
+    expect(transactionsProposed).toBe(101);
+    expect(entriesProposed).toBeLessThan(60);
+    expect(await query(2n, 'select count(*), max(v) from t')).toEqual([[100, 'row 99']]);
+    await cluster.run(200);
+    const [one, two, three] = [await digest(1n), await digest(2n), await digest(3n)];
+    expect(two).toBe(one);
+    expect(three).toBe(one);
+    await cluster.crash(1n);
+    await cluster.when(() => cluster.leader() !== undefined);
+    const leader = cluster.leader()?.status().id ?? 0n;
+    expect(await query(leader, 'select count(*) from t')).toEqual([[100]]);
+    await query(leader, "insert into t(v) values('after')");
+    await cluster.start(1n, 'resume');
+    await cluster.run(500);
+    expect(await query(1n, 'select v from t where id > 100')).toEqual([['after']]);
+    expect(await digest(1n)).toBe(await digest(leader));
+  });
+
+  test('snapshots of real databases: taken, restored, installed', async () => {
+    cluster.sql = true;
+    cluster.snapshot = { entries: 20, trailing: 2 };
+    await cluster.three();
+    await query(1n, 'create table t(id integer primary key, v text)');
+    await cluster.crash(3n);
+    for (let i = 0; i < 60; i++) {
+      await query(1n, `insert into t(v) values('${String(i).repeat(500)}')`);
+    }
+    await cluster.start(3n, 'resume');
+    await cluster.when(() => cluster.node(3n).status().counters.snapshotsInstalled === 1);
+    expect(await query(3n, 'select count(*) from t')).toEqual([[60]]);
+    await query(1n, "insert into t(v) values('x')");
+    expect(await query(3n, 'select count(*) from t')).toEqual([[61]]);
+    expect(await digest(3n)).toBe(await digest(1n));
+    for (const id of [1n, 3n]) {
+      await cluster.crash(id);
+      await cluster.start(id, 'resume');
+    }
+    await cluster.when(() => cluster.leader() !== undefined);
+    const leader = cluster.leader()?.status().id ?? 0n;
+    expect(await query(leader, 'select count(*) from t')).toEqual([[61]]);
+  });
+
+  test('a transaction of a session ends with leadership; another session goes on elsewhere', async () => {
+    cluster.sql = true;
+    await cluster.three();
+    await query(1n, 'create table t(v)');
+    let lost = 0;
+    const session = cluster.node(1n).openSession({
+      readOnly: false,
+      transactionIdleMs: 0,
+      transactionTotalMs: 0,
+      lost: () => lost++,
+    });
+    const run = (sql: string) =>
+      cluster.until(
+        new Promise<RequestResult>((resolve) => {
+          session.submit(request(sql, {}), { rows: () => undefined, end: resolve });
+        }),
+      );
+    expect(await run('begin')).toMatchObject({ kind: 'done', inTransaction: true });
+    expect(await run('insert into t values(1)')).toMatchObject({ kind: 'done' });
+    await cluster.until(cluster.node(1n).transfer(2n));
+    expect(lost).toBe(1);
+    expect(await run('commit')).toMatchObject({ kind: 'failed' });
+    session.close();
+    expect(await query(2n, 'select count(*) from t')).toEqual([[0]]);
+    await query(2n, 'insert into t values(2)');
+    expect(await query(1n, 'select v from t')).toEqual([[2]]);
+  });
+
+  test('a unique violation is reported, and a big result arrives whole', async () => {
+    cluster.sql = true;
+    await cluster.start(1n, 'bootstrap');
+    await query(1n, 'create table t(id integer primary key, v text)');
+    await query(1n, "insert into t values(1, 'a')");
+    const failed = await cluster.execute(1n, "insert into t values(1, 'b')");
+    expect(failureOf(failed)).toMatchObject({ code: 'SQLITE_CONSTRAINT', dqliteCode: 1555 });
+    const rows = await query(
+      1n,
+      'with recursive n(i) as (select 1 union all select i+1 from n where i < 50000) select i from n',
+    );
+    expect(rows.length).toBe(50_000);
+  });
+
+  test('describe, script and batch', async () => {
+    cluster.sql = true;
+    await cluster.three();
+    const script: Work = {
+      action: 'script',
+      sql: 'create table t(v); insert into t values(1); insert into t values(2)',
+      parameters: [],
+      rows: 'drop',
+    };
+    expect((await cluster.execute(1n, '', { work: script })).result.kind).toBe('done');
+    const parameters = { kind: 'positional', values: [] } as const;
+    const batch: Work = {
+      action: 'batch',
+      mode: 'write',
+      statements: [
+        { sql: 'insert into t values(3)', parameters },
+        { sql: 'select count(*) from t', parameters },
+      ],
+    };
+    expect((await cluster.execute(1n, '', { work: batch })).result.kind).toBe('done');
+    expect(await query(3n, 'select count(*) from t')).toEqual([[3]]);
+    const described = await cluster.execute(2n, '', {
+      work: { action: 'describe', sql: 'select v from t where v = ?' },
+    });
+    expect(described.result).toMatchObject({
+      kind: 'described',
+      description: { columns: ['v'], readonly: true },
+    });
   });
 });
