@@ -77,6 +77,6 @@ async function membershipAnswer(
     }
     return EMPTY;
   } catch (error) {
-    return adminFailure(request.type, error);
+    return adminFailure(error);
   }
 }

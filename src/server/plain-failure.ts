@@ -54,12 +54,9 @@ const ADMIN: Readonly<Record<string, Failure>> = {
 };
 
 /** What a plain client is told about a refused membership request (client-protocol.md §10.3). */
-export function adminFailure(request: string, error: unknown): Failure {
+export function adminFailure(error: unknown): Failure {
   if (!(error instanceof QuorateError)) {
     return failure(FAILURE.error, error instanceof Error ? error.message : String(error));
-  }
-  if (error.code === 'MEMBER_NOT_FOUND') {
-    return request === 'assign' ? failure(FAILURE.error, 'Resource not found') : BAD_SERVER_ID;
   }
   return ADMIN[error.code] ?? failure(FAILURE.error, error.message);
 }
