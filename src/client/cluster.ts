@@ -5,7 +5,7 @@ import type { ClientCore } from './client.ts';
 import { asQuorateError, NotAnswered } from './errors.ts';
 import { ExtensionLink } from './extension-link.ts';
 import type { Link } from './link.ts';
-import { PlainConnection } from './plain-connection.ts';
+import { dialWithin, PlainConnection } from './plain-connection.ts';
 import { plainFailure } from './plain-failure.ts';
 import type { CallOptions, Cluster, DatabaseDigest, NodeStatusReport } from './types.ts';
 
@@ -43,11 +43,8 @@ export class RemoteCluster implements Cluster {
     request: ClientRequest,
     call: Call,
   ): Promise<Extract<ClientResponse, { type: T }>> {
-    const dialled = await call.race(this.#core.pool.dial(address)).catch((error: unknown) => {
-      if (error instanceof NotAnswered) throw error;
-      throw new NotAnswered(`cannot reach ${address}`, false, undefined, error);
-    });
-    const connection = new PlainConnection(dialled);
+    const dial = () => this.#core.pool.dial(address);
+    const connection = new PlainConnection(await dialWithin(dial, address, call));
     try {
       return await connection.expect(type, request, call, (code, message) =>
         plainFailure(code, message, true),

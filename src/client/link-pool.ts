@@ -92,7 +92,12 @@ export class LinkPool {
       if (!(error instanceof NotSupported)) throw error;
       const dial = () => this.dial(address);
       const plain = await PlainLink.open(dial, address, error.silent, this.#events);
-      if (error.silent) clock.after(SILENCE_TRUSTED_MS, () => this.#forget(plain));
+      if (error.silent) {
+        clock.after(SILENCE_TRUSTED_MS, () => {
+          this.#forget(plain);
+          plain.retire();
+        });
+      }
       return plain;
     }
   }

@@ -133,3 +133,25 @@ function isType<T extends ClientResponse['type']>(
 ): response is Extract<ClientResponse, { type: T }> {
   return response.type === type;
 }
+
+/** Dials within a call; a connection that comes too late is closed. Throws NotAnswered. */
+export async function dialWithin(
+  dial: () => Promise<Connection>,
+  address: string,
+  call: Call,
+): Promise<Connection> {
+  call.check();
+  const dialled = dial();
+  try {
+    return await call.race(dialled);
+  } catch (error) {
+    if (!(error instanceof NotAnswered)) {
+      throw new NotAnswered(`cannot reach ${address}`, false, undefined, error);
+    }
+    dialled.then(
+      (connection) => connection.destroy(),
+      () => undefined,
+    );
+    throw error;
+  }
+}

@@ -11,7 +11,7 @@ import type {
   RunEnd,
   StreamOptions,
 } from './link.ts';
-import { PlainConnection } from './plain-connection.ts';
+import { dialWithin, PlainConnection } from './plain-connection.ts';
 import { plainFailure } from './plain-failure.ts';
 import { type PlainSession, runPlain } from './plain-statement.ts';
 import { firstKeyword, surelyReadOnly } from './read-only.ts';
@@ -39,6 +39,7 @@ export class PlainLink implements Link {
   #adminQueue: Promise<unknown> = Promise.resolve();
   #nodeId: NodeId = 0n;
   #closed = false;
+  #retired = false;
 
   private constructor(
     dial: () => Promise<Connection>,
@@ -90,10 +91,7 @@ export class PlainLink implements Link {
     const at = this.#idle.findIndex((session) => session.database === database);
     if (at >= 0) return this.#idle.splice(at, 1)[0];
     if (this.#closed) throw new NotAnswered(`the connection to ${this.address} is closed`, false);
-    const opened = await call.race(this.#dial()).catch((error: unknown) => {
-      if (error instanceof NotAnswered) throw error;
-      throw new NotAnswered(`cannot reach ${this.address}`, false, undefined, error);
-    });
+    const opened = await dialWithin(this.#dial, this.address, call);
     const connection = new PlainConnection(opened, () => this.#sessions.delete(connection));
     this.#sessions.add(connection);
     const open = { type: 'open', name: database, flags: 0n, vfs: 'volatile' } as const;
@@ -110,12 +108,22 @@ export class PlainLink implements Link {
     return { connection, database, old: this.old, inTransaction: false };
   }
 
+  /** Ends as soon as nobody uses it: the node is to be asked again what it speaks. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#sessions.size === this.#idle.length) this.destroy();
+  }
+
   /** Takes a connection back; only one whose state is known to be clean is used again. */
   release(session: Session, clean: boolean): void {
-    if (session.connection.closed) return;
+    if (session.connection.closed) {
+      if (this.#retired) this.retire();
+      return;
+    }
     if (clean && !session.inTransaction && !this.#closed && this.#idle.length < IDLE_MAX) {
       this.#idle.push(session);
     } else session.connection.destroy();
+    if (this.#retired) this.retire();
   }
 
   async run(run: Run, call: Call, rows: RowsHandler): Promise<RunEnd> {
