@@ -2,7 +2,7 @@ import { QuorateError } from '../base/index.ts';
 import type { Connection, ConnectionHooks, Engine } from '../engine/index.ts';
 import { PageStore, SlotArena } from '../pages/index.ts';
 import { isNewNameAllowed } from './database-name.ts';
-import { badName } from './failure.ts';
+import { badName, RAW_CODE } from './failure.ts';
 import type { ReadableStore, ReaderDirectory } from './store-directory.ts';
 
 /** Page cache of a connection, in pages: a page that is not in it costs one copy from shared memory. */
@@ -30,7 +30,8 @@ export class ReaderPool {
   constructor(engine: Engine, directory: ReaderDirectory, hooks: ConnectionHooks) {
     this.#engine = engine;
     this.#directory = directory;
-    this.#hooks = hooks;
+    // Readers run only what SQLite calls read-only; should anything else get here, its commit is refused.
+    this.#hooks = { ...hooks, beforeCommit: () => RAW_CODE.readonly };
   }
 
   get exhausted(): boolean {
@@ -49,11 +50,7 @@ export class ReaderPool {
       // The database was deleted or restored: another store has its name now.
       lease.connection.close();
     }
-    const connection = this.#engine.open(store, {
-      readOnly: true,
-      cachePages: CACHE_PAGES,
-      hooks: this.#hooks,
-    });
+    const connection = this.#engine.open(store, { cachePages: CACHE_PAGES, hooks: this.#hooks });
     this.#busy++;
     return { database, connection, store };
   }

@@ -235,7 +235,6 @@ export class Reader {
     const connection = job.session.lease?.connection;
     assert(connection !== undefined, 'no connection');
     job.saw(this.#published(job.session));
-    // A connection that only reads refuses to compile what writes; the machine can tell about it, where there is one.
     const description = this.#guard.run(job, () => describeOn(connection, sql));
     return this.#finish(job, { kind: 'described', description });
   }
@@ -244,12 +243,7 @@ export class Reader {
     const { session, cursor } = job;
     const lease = session.lease;
     assert(cursor !== undefined && lease !== undefined, 'nothing to run');
-    if (placement === 'state')
-      throw new QuorateError(
-        'SQLITE_READONLY',
-        'a read-only session cannot change its connection',
-        { rawCode: RAW_CODE.readonly },
-      );
+    if (placement === 'state') throw readOnly('a read-only session cannot change its connection');
     const statement = this.#guard.run(job, () => cursor.prepare(lease.connection));
     if (statement === undefined) {
       if (job.submit.work.action === 'script') {
@@ -257,9 +251,10 @@ export class Reader {
       }
       return this.#fail(job, emptyStatement());
     }
-    if (!statement.readonly && session.id === 0) {
+    if (!statement.readonly) {
       statement.release();
-      return this.#finish(job, { kind: 'redirect' });
+      if (session.id === 0) return this.#finish(job, { kind: 'redirect' });
+      throw readOnly('attempt to write in a read-only session');
     }
     loadCounters(lease.connection, session);
     try {
@@ -385,10 +380,6 @@ export class Reader {
       job.stream = undefined;
       this.#follow(job);
     }
-    // A connection that only reads does not compile what writes: somebody else may.
-    if (session.id === 0 && reason.code === 'SQLITE_READONLY') {
-      return this.#finish(job, { kind: 'redirect' });
-    }
     if (job.observed === undefined) job.saw(this.#published(session));
     return this.#finish(job, { kind: 'failed', failure: reason, results: job.results });
   }
@@ -435,4 +426,11 @@ function mustRedirect(job: Job<ReaderSession>, sql: string): boolean {
   }
   if (work.action === 'describe') return placementOf(sql) === 'state';
   return placementOf(sql) !== 'reader';
+}
+
+function readOnly(message: string): QuorateError {
+  return new QuorateError('SQLITE_READONLY', message, {
+    rawCode: RAW_CODE.readonly,
+    extendedCode: 'SQLITE_READONLY',
+  });
 }

@@ -175,8 +175,8 @@ export class World {
   }
 
   collect(): void {
-    for (; this.#seen < this.port.sent.length; this.#seen++) {
-      const message = this.port.sent[this.#seen];
+    while (this.#seen < this.port.sent.length) {
+      const message = this.port.sent[this.#seen++];
       if (message.kind === 'seal') this.seals.push(message);
       else if (message.kind === 'answer') {
         const list = this.answers.get(message.request) ?? [];
