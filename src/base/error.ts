@@ -45,8 +45,12 @@ export class QuorateError extends Error {
     this.statementIndex = options.statementIndex;
   }
 
-  /** Holds across several copies of the package in one process. */
+  /** Holds across several copies of the package in one process; of a subclass only its own instances. */
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === 'object' && value !== null && BRAND in value;
+    if (typeof value !== 'object' || value === null) return false;
+    // biome-ignore lint/complexity/noThisInStatic: a subclass asks for its own instances
+    if (this === QuorateError) return BRAND in value;
+    // biome-ignore lint/complexity/noThisInStatic: as above
+    return Object.prototype.isPrototypeOf.call(this.prototype, value);
   }
 }
