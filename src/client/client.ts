@@ -47,6 +47,7 @@ export function createClient(options: ClientOptions): Client {
   }
   const pool: LinkPool = new LinkPool(options, {
     leader: (link, claim) => tracker.onClaim(link, claim),
+    silent: (link) => tracker.onSilent(link.address),
     closed: (link) => tracker.onLost(link.address),
   });
   const local = localServer?.address;

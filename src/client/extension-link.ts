@@ -36,6 +36,8 @@ const FAILURE = 0;
 const ANSWER_GRACE_MS = 250;
 /** A request that was given up must be answered within this, or the connection is dead. */
 const ABANDONED_MS = 10_000;
+/** A node with requests pending that sends nothing for this long may be dead, or its query long. */
+const SILENT_MS = 1_000;
 /** How long after Hello a server may take to tell the leader. */
 const LEADER_CLAIM_MS = 1_000;
 
@@ -51,13 +53,6 @@ interface Pending {
 /** The node does not speak our extension: it is to be spoken to in plain dqlite. */
 export class NotSupported extends Error {
   override readonly name = 'NotSupported';
-  /** It did not answer at all, as C-1.11; a slow Quorate node looks the same. */
-  readonly silent: boolean;
-
-  constructor(message: string, silent: boolean) {
-    super(message);
-    this.silent = silent;
-  }
 }
 
 /** One multiplexed connection to a node that speaks our extension (docs/protocol-extensions.md). */
@@ -69,6 +64,9 @@ export class ExtensionLink implements Link {
   readonly #events: LinkEvents;
   readonly #pending = new Map<number, Pending>();
   readonly #slotWaiters: (() => void)[] = [];
+  #watch: Timer | undefined;
+  /** Chunks of bytes that came. */
+  #received = 0;
   #requestLast = 0;
   #streamLast = 0;
   #hello: Extract<ExtensionResponse, { type: 'hello' }> | undefined;
@@ -85,29 +83,25 @@ export class ExtensionLink implements Link {
   }
 
   /**
-   * Says Hello. Rejects with NotSupported when a node answers with a failure or not at all within
-   * `helloMs`, with another Error when the connection ends.
+   * Says Hello. `opened` rejects with NotSupported when the node answers with a failure, with another
+   * Error when the connection ends. C-1.11 does not answer at all: how long to wait is the caller's choice.
    */
   static open(
     connection: Connection,
     address: string,
     clock: Clock,
-    helloMs: number,
     events: LinkEvents,
-  ): Promise<ExtensionLink> {
+  ): { readonly opened: Promise<ExtensionLink>; destroy(): void } {
     const link = new ExtensionLink(connection, address, clock, events);
-    return new Promise<ExtensionLink>((resolve, reject) => {
-      const timer = clock.after(helloMs, () => {
-        link.#fail(new NotSupported(`${address} did not answer Hello`, true));
-      });
+    const opened = new Promise<ExtensionLink>((resolve, reject) => {
       link.#opened = (error) => {
         link.#opened = undefined;
-        timer.cancel();
         if (error === undefined) resolve(link);
         else reject(error);
       };
-      link.#start();
     });
+    link.#start();
+    return { opened, destroy: () => link.destroy() };
   }
 
   #start(): void {
@@ -115,6 +109,7 @@ export class ExtensionLink implements Link {
     this.#connection.start({
       data: (bytes) => {
         if (this.#closed !== undefined) return;
+        this.#received++;
         try {
           frames.push(bytes);
         } catch (error) {
@@ -155,6 +150,7 @@ export class ExtensionLink implements Link {
   #onClose(reason: Error): void {
     if (this.#closed !== undefined) return;
     this.#closed = reason;
+    this.#watch?.cancel();
     this.#opened?.(reason);
     const pending = [...this.#pending.values()];
     this.#pending.clear();
@@ -167,7 +163,7 @@ export class ExtensionLink implements Link {
   #receive(type: number, body: Uint8Array): void {
     if (this.#closed !== undefined) return;
     if (type === FAILURE && this.#hello === undefined) {
-      this.#fail(new NotSupported(`${this.address} does not know Hello`, false));
+      this.#fail(new NotSupported(`${this.address} does not know Hello`));
       return;
     }
     const response = decodeExtensionResponse(type, body);
@@ -198,15 +194,19 @@ export class ExtensionLink implements Link {
   }
 
   async #slot(call: Call): Promise<void> {
-    const limit = Math.max(1, this.#hello?.requestsInFlight ?? 1);
-    while (this.#pending.size >= limit && this.#closed === undefined) {
+    // At least once: who comes later must not overtake those who wait.
+    do {
       const woken = new Promise<void>((resolve) => this.#slotWaiters.push(resolve));
       await call.race(woken).catch((error: unknown) => {
         // The wake-up may have been meant for this call: hand it on.
         this.#slotWaiters.shift()?.();
         throw error;
       });
-    }
+    } while (this.#pending.size >= this.#slots && this.#closed === undefined);
+  }
+
+  get #slots(): number {
+    return Math.max(1, this.#hello?.requestsInFlight ?? 1);
   }
 
   /**
@@ -219,7 +219,7 @@ export class ExtensionLink implements Link {
     onRows: (response: Rows) => void = () => undefined,
   ): Promise<Final> {
     call.check();
-    if (this.#pending.size >= (this.#hello?.requestsInFlight ?? 1)) await this.#slot(call);
+    if (this.#slotWaiters.length > 0 || this.#pending.size >= this.#slots) await this.#slot(call);
     if (this.#closed !== undefined) {
       throw new NotAnswered(this.#closed.message, false, undefined, this.#closed);
     }
@@ -253,6 +253,18 @@ export class ExtensionLink implements Link {
         },
       });
       this.#connection.write(message);
+      this.#watchSilence();
+    });
+  }
+
+  /** While requests are pending: tells when nothing at all comes from the node for a while. */
+  #watchSilence(): void {
+    if (this.#watch !== undefined || this.#pending.size === 0) return;
+    const received = this.#received;
+    this.#watch = this.#clock.after(SILENT_MS, () => {
+      this.#watch = undefined;
+      if (this.#pending.size > 0 && this.#received === received) this.#events.silent(this);
+      this.#watchSilence();
     });
   }
 

@@ -396,3 +396,39 @@ test('staleness limits travel with local reads only', async () => {
     maxStalenessMs: undefined,
   });
 });
+
+test('a leader that is cut off is left as soon as another one is known', async () => {
+  const cluster = new FakeCluster();
+  const db = cluster.client.database('d');
+  await cluster.clock.until(db.execute(INSERT));
+  cluster.network.cut('a:1');
+  const stuck = db.execute(INSERT);
+  cluster.lead(cluster.b);
+  const failed = failure(cluster, stuck);
+  await cluster.clock.advance(3_000);
+  await cluster.clock.until(db.execute(INSERT, [], { timeoutMs: 1_000 }));
+  expect(cluster.b.statements).toEqual([INSERT]);
+  expect(await failed).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' });
+});
+
+test('a busy node that answers Hello late is not taken for a plain one', async () => {
+  const cluster = new FakeCluster({}, { servers: ['a:1'] });
+  cluster.a.delayMs = 2_500;
+  const db = cluster.client.database('d');
+  await cluster.clock.until(db.execute(INSERT));
+  expect(cluster.a.statements).toEqual([INSERT]);
+});
+
+test('those who wait for a slot are not overtaken', async () => {
+  const cluster = new FakeCluster({ requestsInFlight: 1 });
+  const db = cluster.client.database('d');
+  const order: number[] = [];
+  const calls = Array.from({ length: 20 }, (_, i) =>
+    db.execute(INSERT).then(async () => {
+      order.push(i);
+      if (i < 3) await db.execute('insert late').then(() => order.push(100 + i));
+    }),
+  );
+  await cluster.clock.until(Promise.all(calls));
+  expect(order.slice(0, 20)).toEqual(Array.from({ length: 20 }, (_, i) => i));
+});

@@ -39,6 +39,8 @@ export class LeaderTracker {
   /** Refused just now, until when: what they said before is out of date, or they are not ready yet. */
   readonly #refused = new Map<string, number>();
   #round: Promise<string | undefined> | undefined;
+  #suspectRound: Promise<string | undefined> | undefined;
+  #verifying: string | undefined;
   #wake: (() => void) | undefined;
   #woken: Promise<void>;
 
@@ -77,10 +79,11 @@ export class LeaderTracker {
     if (claim.self) this.#setCurrent(link.address);
     else {
       if (this.#current === link.address) this.#current = undefined;
-      if (claim.address !== '') {
-        this.#hint = claim.address;
-        this.#changed();
-      }
+      if (claim.address === '' || claim.address === this.#current) return;
+      this.#hint = claim.address;
+      this.#changed();
+      // The node taken for the leader may be cut off and not know that there is another.
+      if (this.#current !== undefined) void this.#verify(claim.address);
     }
   }
 
@@ -105,6 +108,25 @@ export class LeaderTracker {
     this.#refused.delete(address);
     if (this.#current === address) this.#current = undefined;
     if (this.#hint === address) this.#hint = undefined;
+  }
+
+  /** The node at this address leaves requests unanswered: perhaps another one leads by now. */
+  onSilent(address: string): void {
+    if (this.#current !== address) return;
+    this.#suspectRound ??= this.#searchRound(address).finally(() => {
+      this.#suspectRound = undefined;
+    });
+  }
+
+  /** Takes over another leader if it says so itself. */
+  async #verify(address: string): Promise<void> {
+    if (this.#verifying === address) return;
+    this.#verifying = address;
+    const call = new Call(this.#clock, ROUND_MS);
+    const claim = await this.#ask(address, call);
+    call.finish();
+    this.#verifying = undefined;
+    if (claim?.self) this.#setCurrent(address);
   }
 
   /** A link to the leader. Throws NotAnswered when the call ends before one is found. */
@@ -148,10 +170,10 @@ export class LeaderTracker {
   }
 
   /** Asks the servers one after another without waiting for slow ones; the first that leads wins. */
-  #searchRound(): Promise<string | undefined> {
+  #searchRound(except?: string): Promise<string | undefined> {
     const call = new Call(this.#clock, ROUND_MS);
     const queue = this.#searchOrder();
-    const asked = new Set<string>();
+    const asked = new Set<string | undefined>([except]);
     return new Promise<string | undefined>((resolve) => {
       let running = 0;
       const finish = (address: string | undefined) => {

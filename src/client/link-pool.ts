@@ -1,5 +1,5 @@
 import { type Clock, type Connection, LIMITS, type Network } from '../base/index.ts';
-import type { Call } from './call.ts';
+import { Call } from './call.ts';
 import { closedError, NotAnswered } from './errors.ts';
 import { ExtensionLink, NotSupported } from './extension-link.ts';
 import type { Link, LinkEvents } from './link.ts';
@@ -8,8 +8,8 @@ import { PlainLink } from './plain-link.ts';
 /** C-1.11 never answers unknown requests (client-protocol.md §8.3). */
 const HELLO_MS = 1_000;
 const DIAL_MS = 5_000;
-/** A slow Quorate node may have missed its second for Hello: ask again after this. */
-const SILENCE_TRUSTED_MS = 10_000;
+/** Answers of one node on two connections may come so far apart. */
+const HELLO_GRACE_MS = 50;
 
 /** The node in this process: reached without the network. */
 export interface LocalServer {
@@ -36,6 +36,7 @@ export class LinkPool {
     this.#options = options;
     this.#events = {
       leader: (link, claim) => events.leader(link, claim),
+      silent: (link) => events.silent(link),
       closed: (link) => {
         this.#forget(link);
         events.closed(link);
@@ -85,20 +86,59 @@ export class LinkPool {
 
   async #negotiate(address: string): Promise<Link> {
     const { clock } = this.#options;
-    const connection = await this.dial(address);
+    const hello = ExtensionLink.open(await this.dial(address), address, clock, this.#events);
+    const call = new Call(clock, HELLO_MS);
     try {
-      return await ExtensionLink.open(connection, address, clock, HELLO_MS, this.#events);
+      return await call.race(hello.opened);
     } catch (error) {
-      if (!(error instanceof NotSupported)) throw error;
-      const dial = () => this.dial(address);
-      const plain = await PlainLink.open(dial, address, error.silent, this.#events);
-      if (error.silent) {
-        clock.after(SILENCE_TRUSTED_MS, () => {
-          this.#forget(plain);
-          plain.retire();
-        });
+      if (error instanceof NotSupported) return await this.#plain(address, false);
+      if (call.ended === undefined) throw error;
+    } finally {
+      call.finish();
+    }
+    return this.#unanswered(address, hello);
+  }
+
+  #plain(address: string, old: boolean): Promise<PlainLink> {
+    return PlainLink.open(() => this.dial(address), address, old, this.#events);
+  }
+
+  /**
+   * Hello was not answered: C-1.11, or a node that is busy. The latter will have answered Hello by the
+   * time it answers a request that was sent later.
+   */
+  async #unanswered(
+    address: string,
+    hello: { readonly opened: Promise<ExtensionLink>; destroy(): void },
+  ): Promise<Link> {
+    const call = new Call(this.#options.clock, DIAL_MS);
+    let link: Link | undefined;
+    hello.opened.then(
+      (opened) => {
+        link = opened;
+      },
+      () => undefined,
+    );
+    try {
+      const plain = await this.#plain(address, true);
+      try {
+        const answered = plain.leaderClaim(call).then(() => call.sleep(HELLO_GRACE_MS));
+        const opened = hello.opened.then(
+          () => undefined,
+          () => answered,
+        );
+        answered.catch(() => undefined);
+        await Promise.race([opened, answered]);
+      } catch (error) {
+        plain.destroy();
+        throw error;
       }
-      return plain;
+      if (link === undefined) return plain;
+      plain.destroy();
+      return link;
+    } finally {
+      call.finish();
+      if (link === undefined) hello.destroy();
     }
   }
 

@@ -91,5 +91,7 @@ export interface Link {
 /** What a link tells its owner unasked. */
 export interface LinkEvents {
   leader(link: Link, claim: LeaderClaim): void;
+  /** Requests are pending and nothing comes. */
+  silent(link: Link): void;
   closed(link: Link): void;
 }

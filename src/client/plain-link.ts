@@ -39,7 +39,6 @@ export class PlainLink implements Link {
   #adminQueue: Promise<unknown> = Promise.resolve();
   #nodeId: NodeId = 0n;
   #closed = false;
-  #retired = false;
 
   private constructor(
     dial: () => Promise<Connection>,
@@ -108,22 +107,14 @@ export class PlainLink implements Link {
     return { connection, database, old: this.old, inTransaction: false };
   }
 
-  /** Ends as soon as nobody uses it: the node is to be asked again what it speaks. */
-  retire(): void {
-    this.#retired = true;
-    if (this.#sessions.size === this.#idle.length) this.destroy();
-  }
-
   /** Takes a connection back; only one whose state is known to be clean is used again. */
   release(session: Session, clean: boolean): void {
     if (session.connection.closed) {
-      if (this.#retired) this.retire();
       return;
     }
     if (clean && !session.inTransaction && !this.#closed && this.#idle.length < IDLE_MAX) {
       this.#idle.push(session);
     } else session.connection.destroy();
-    if (this.#retired) this.retire();
   }
 
   async run(run: Run, call: Call, rows: RowsHandler): Promise<RunEnd> {

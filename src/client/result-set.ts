@@ -54,7 +54,8 @@ export class StatementResultSet implements ResultSet {
     this.columnTypes = [...result.columnTypes];
     this.rows = rows;
     this.rowsAffected = result.rowsAffected;
-    this.lastInsertRowid = result.lastInsertRowid === 0n ? undefined : result.lastInsertRowid;
+    // The server repeats the last one of the connection for statements that insert nothing.
+    this.lastInsertRowid = result.rowsAffected > 0 ? result.lastInsertRowid : undefined;
     this.index = index;
     this.executedBy = executedBy;
   }

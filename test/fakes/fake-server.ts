@@ -62,6 +62,8 @@ export class FakeServer {
   /** Answers plain requests; undefined = no answer. */
   onPlain: (request: DecodedRequest) => readonly ClientResponse[] = () => [];
   connections = 0;
+  /** How long it takes to look at what arrives: a busy process. */
+  delayMs = 0;
 
   constructor(network: TestNetwork, options: FakeServerOptions) {
     this.id = options.id;
@@ -101,7 +103,11 @@ export class FakeServer {
           handshake = false;
         }
         for (let message = reader.next(); message !== undefined; message = reader.next()) {
-          this.#receive(message.type, message.schema, message.body, connection, peer);
+          const { type, schema, body } = message;
+          const copy = body.slice();
+          const receive = () => this.#receive(type, schema, copy, connection, peer);
+          if (this.delayMs > 0) this.#network.clock.after(this.delayMs, receive);
+          else receive();
         }
       },
       drain: () => undefined,

@@ -65,14 +65,14 @@ class TestConnection implements Connection {
 
 /** Addresses in memory that can be dialled. */
 export class TestNetwork {
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #accept = new Map<string, (connection: Connection) => void>();
   readonly #open = new Map<string, Set<TestConnection>>();
   /** Addresses dialled, in order. */
   readonly dialled: string[] = [];
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.clock = clock;
   }
 
   serve(address: string, accept: (connection: Connection) => void): void {
@@ -99,14 +99,14 @@ export class TestNetwork {
   dial(address: string, _timeoutMs: number): Promise<Connection> {
     this.dialled.push(address);
     return new Promise((resolve, reject) => {
-      this.#clock.after(1, () => {
+      this.clock.after(1, () => {
         const accept = this.#accept.get(address);
         if (accept === undefined) {
           reject(new Error(`ECONNREFUSED ${address}`));
           return;
         }
-        const client = new TestConnection(address, this.#clock);
-        const server = new TestConnection('client', this.#clock);
+        const client = new TestConnection(address, this.clock);
+        const server = new TestConnection('client', this.clock);
         client.peer = server;
         server.peer = client;
         const open = this.#open.get(address) ?? new Set();
