@@ -138,6 +138,7 @@ export class Node implements NodeServices {
       network,
       clock,
       dialTimeoutMs: electionTimeoutMs,
+      silenceMs: 3 * electionTimeoutMs,
       unreachable: (peer) => this.#consensus.step({ kind: 'unreachable', now: clock.now(), peer }),
     });
     this.#calls = new MachineCalls(machine);
@@ -201,6 +202,7 @@ export class Node implements NodeServices {
       raft: this.#raft,
       replica: this.#replica,
       snapshots: this.#snapshots,
+      transport: this.#transport,
     });
     machine.onMessage((message) => this.#guard(() => this.#fromMachine(message)));
     for (const reader of options.readers) {

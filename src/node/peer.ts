@@ -6,11 +6,15 @@ const BACKOFF_LAST_MS = 1000;
 /** What may wait for a connection, or unsent in it, before messages are dropped. */
 const BUFFER_BYTES = 16 * 1024 * 1024;
 const BUFFER_MESSAGES = 4096;
+/** Messages without any sign of life before a connection may be taken for dead. */
+const SILENT_MESSAGES = 3;
 
 export interface PeerOptions {
   readonly id: NodeId;
   readonly address: string;
   readonly clock: Clock;
+  /** A connection on which messages went out for so long while nothing was heard from the peer is opened anew, in ms. */
+  readonly silenceMs: number;
   /** Opens a connection and sends the Connect message. */
   dial(address: string): Promise<Connection>;
   /** Messages were dropped or the connection broke. */
@@ -25,6 +29,9 @@ export class Peer {
   #connection: Connection | undefined;
   #dialling = false;
   #backoffMs = 0;
+  /** Messages sent since the peer was last heard, and when the first of them was. */
+  #unheard = 0;
+  #unheardSince = 0;
   #timer: Timer | undefined;
   #closed = false;
 
@@ -43,6 +50,7 @@ export class Peer {
   /** Sends a message, or queues it; drops it when the peer takes nothing. The chunks must not change any more. */
   send(chunks: readonly Uint8Array[]): void {
     if (this.#closed) return;
+    this.#checkSilence();
     if (this.#connection !== undefined) {
       if (this.#connection.bufferedBytes > BUFFER_BYTES)
         this.#options.unreachable(this.#options.id);
@@ -53,6 +61,28 @@ export class Peer {
     this.#waiting.push(chunks);
     if (this.#waitingBytes > BUFFER_BYTES || this.#waiting.length > BUFFER_MESSAGES) this.#drop();
     else this.#connect();
+  }
+
+  /** The peer sent something, on whatever connection. */
+  heard(): void {
+    this.#unheard = 0;
+  }
+
+  /**
+   * After a partition TCP may take minutes to try again on an old connection: rather a new one. The peer is on
+   * the other side of the cut, or dead, or slow; none of these is made worse by it.
+   */
+  #checkSilence(): void {
+    const now = this.#options.clock.now();
+    if (this.#unheard++ === 0) this.#unheardSince = now;
+    if (this.#unheard <= SILENT_MESSAGES) return;
+    if (now - this.#unheardSince < this.#options.silenceMs) return;
+    this.#unheard = 0;
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    this.#connection = undefined;
+    connection.destroy();
+    this.#options.unreachable(this.#options.id);
   }
 
   close(): void {

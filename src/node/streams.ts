@@ -13,6 +13,7 @@ import type { Consensus } from './consensus.ts';
 import { Incoming, type SnapshotReceiver } from './incoming.ts';
 import type { Replica } from './replica.ts';
 import type { Snapshots } from './snapshots.ts';
+import type { Transport } from './transport.ts';
 
 export interface StreamsOptions {
   readonly logger: Logger;
@@ -21,6 +22,7 @@ export interface StreamsOptions {
   readonly raft: Raft;
   readonly replica: Replica;
   readonly snapshots: Snapshots;
+  readonly transport: Transport;
 }
 
 /** All raft streams that peers opened to this node. */
@@ -62,7 +64,8 @@ export class Streams {
     fromAddress: string,
     message: Exclude<RaftMessage, InstallSnapshot>,
   ): void {
-    const { consensus, raft, replica, clock } = this.#options;
+    const { consensus, raft, replica, clock, transport } = this.#options;
+    transport.heard(from);
     consensus.step({ kind: 'receive', now: clock.now(), from, fromAddress, message });
     if (message.type !== 'append-entries') return;
     if (raft.leader === from && message.term === raft.term) replica.heard(message.commit);

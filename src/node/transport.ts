@@ -10,6 +10,8 @@ export interface TransportOptions {
   readonly network: Network;
   readonly clock: Clock;
   readonly dialTimeoutMs: number;
+  /** See PeerOptions. */
+  readonly silenceMs: number;
   unreachable(id: NodeId): void;
 }
 
@@ -27,6 +29,11 @@ export class Transport {
     if (this.#stopped) return;
     const { head, payload } = encodeRaftMessage(envelope.message);
     this.#peer(envelope.to, envelope.address).send([head, ...payload]);
+  }
+
+  /** Something arrived from this peer. */
+  heard(id: NodeId): void {
+    this.#peers.get(id)?.heard();
   }
 
   /** Opens a further connection on which raft messages may be sent, for a snapshot. */
@@ -60,6 +67,7 @@ export class Transport {
       id,
       address,
       clock: this.#options.clock,
+      silenceMs: this.#options.silenceMs,
       dial: (to) => this.dial(to),
       unreachable: (who) => this.#options.unreachable(who),
     });
