@@ -5,9 +5,8 @@ import type { Job } from './job.ts';
 import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
 import type { SqlFailure } from './messages.ts';
-import { placementOf } from './placement.ts';
-import { rowEncoder } from './row-encoder.ts';
-import { isDml, loadCounters, statementResult, storeCounters } from './statement-counters.ts';
+import { isDml, placementOf } from './placement.ts';
+import { loadCounters, statementResult, storeCounters } from './statement-counters.ts';
 import { StatementRun } from './statement-run.ts';
 
 const SAVEPOINT = 'quorate_batch';
@@ -83,13 +82,13 @@ function runOne(connection: Connection, job: Job, sql: string): void {
   try {
     job.cursor?.bind(statement);
     const total = connection.totalChanges;
-    const run = new StatementRun(statement, rowEncoder(job.submit.format, true), 'send');
+    const run = new StatementRun(statement, job.submit.format, 'send', true);
     while (!run.done) {
       const batch = run.advance();
       if (batch !== undefined) job.keep(batch);
     }
     storeCounters(connection, job.session, !statement.readonly && isDml(sql), total);
-    job.results.push(statementResult(job.submit.format, job.session, connection, statement, total));
+    job.results.push(statementResult(job.submit.format, job.session, connection, run, total));
   } finally {
     statement.release();
   }

@@ -17,10 +17,9 @@ import { Job } from './job.ts';
 import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
 import type { Observed, RequestEnd, SqlFailure, Submit } from './messages.ts';
-import { isCommit, isRollback, type Placement, placementOf } from './placement.ts';
-import { rowEncoder } from './row-encoder.ts';
+import { isCommit, isDml, isRollback, type Placement, placementOf } from './placement.ts';
 import { Session } from './session.ts';
-import { isDml, loadCounters, statementResult, storeCounters } from './statement-counters.ts';
+import { loadCounters, statementResult, storeCounters } from './statement-counters.ts';
 import { rowsNotExpected, StatementRun } from './statement-run.ts';
 import type { TransactionKeeper } from './transaction-keeper.ts';
 import type { WriteQueue } from './write-queue.ts';
@@ -207,7 +206,7 @@ export class Executor {
     try {
       if (session.home !== undefined) loadCounters(session.home, session);
       job.cursor?.bind(statement);
-      job.stream = new StatementRun(statement, rowEncoder(job.submit.format, false), 'send');
+      job.stream = new StatementRun(statement, job.submit.format, 'send', false);
     } catch (error) {
       statement.release();
       return this.#afterHome(job, base, error);
@@ -251,9 +250,7 @@ export class Executor {
     assert(stream !== undefined, 'no rows to end');
     job.stream = undefined;
     if (error === undefined && session.home !== undefined) {
-      job.results.push(
-        statementResult(job.submit.format, session, session.home, stream.statement, 0n),
-      );
+      job.results.push(statementResult(job.submit.format, session, session.home, stream, 0n));
     }
     stream.release();
     return this.#afterHome(job, job.observed ?? this.#core.observedPublished(), error);
@@ -325,7 +322,7 @@ export class Executor {
       cursor.bind(statement);
       const dml = !statement.readonly && isDml(statement.sql);
       if (dml && cursor.rows === 'refuse' && statement.columnCount > 0) throw rowsNotExpected();
-      const run = new StatementRun(statement, rowEncoder(job.submit.format, false), cursor.rows);
+      const run = new StatementRun(statement, job.submit.format, cursor.rows, false);
       guard.run(job, () => {
         while (!run.done) {
           const batch = run.advance();
@@ -333,9 +330,7 @@ export class Executor {
         }
       });
       storeCounters(connection, session, dml, total);
-      job.results.push(
-        statementResult(job.submit.format, job.session, connection, statement, total),
-      );
+      job.results.push(statementResult(job.submit.format, job.session, connection, run, total));
       return undefined;
     } catch (error) {
       job.rows.length = rowsBefore;

@@ -49,8 +49,43 @@ const COUNTERS = /\b(?:last_insert_rowid|changes|total_changes)\s*\(/i;
 
 const LONGEST_HEAD = 8;
 
+/** What the text of a statement lets expect. */
+interface Guess {
+  readonly placement: Placement;
+  /** INSERT, UPDATE, DELETE or REPLACE, if it writes at all: those set the counters of rows. */
+  readonly dml: boolean;
+}
+
+const DML = new Set(['insert', 'update', 'delete', 'replace', 'with']);
+
+/** Guesses by text: programs repeat few texts. Emptied when it is full. */
+const guesses = new Map<string, Guess>();
+const GUESSES_MAX = 1024;
+const GUESSED_LENGTH_MAX = 2048;
+
+function guess(sql: string): Guess {
+  const known = guesses.get(sql);
+  if (known !== undefined) return known;
+  const [first] = headTokens(sql, 1);
+  const made = { placement: decide(sql), dml: first !== undefined && DML.has(first) };
+  if (sql.length <= GUESSED_LENGTH_MAX) {
+    if (guesses.size >= GUESSES_MAX) guesses.clear();
+    guesses.set(sql, made);
+  }
+  return made;
+}
+
 /** Decides from the first words of a statement; wrong guesses cost a hop or are refused, they never corrupt. */
 export function placementOf(sql: string): Placement {
+  return guess(sql).placement;
+}
+
+/** Whether a statement, if it writes, is INSERT, UPDATE, DELETE or REPLACE. */
+export function isDml(sql: string): boolean {
+  return guess(sql).dml;
+}
+
+function decide(sql: string): Placement {
   const tokens = headTokens(sql, LONGEST_HEAD);
   let at = 0;
   if (tokens[0] === 'explain') {

@@ -24,7 +24,6 @@ import type {
 import { type Placement, placementOf } from './placement.ts';
 import { ReaderPool } from './reader-pool.ts';
 import { ReaderSession } from './reader-session.ts';
-import { rowEncoder } from './row-encoder.ts';
 import { SqlGuard } from './sql-guard.ts';
 import { loadCounters, statementResult } from './statement-counters.ts';
 import { StatementRun } from './statement-run.ts';
@@ -263,11 +262,7 @@ export class Reader {
       statement.release();
       throw error;
     }
-    job.stream = new StatementRun(
-      statement,
-      rowEncoder(job.submit.format, job.isBatch),
-      cursor.rows,
-    );
+    job.stream = new StatementRun(statement, job.submit.format, cursor.rows, job.isBatch);
     return this.#continueStream(job);
   }
 
@@ -298,7 +293,7 @@ export class Reader {
     const connection = session.lease?.connection;
     assert(stream !== undefined && connection !== undefined, 'no rows to end');
     job.stream = undefined;
-    job.results.push(statementResult(job.submit.format, session, connection, stream.statement, 0n));
+    job.results.push(statementResult(job.submit.format, session, connection, stream, 0n));
     stream.release();
     this.#follow(job);
     job.cursor?.advance();

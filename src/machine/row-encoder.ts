@@ -12,13 +12,19 @@ const MESSAGE_HEADER_BYTES = 8;
 export class RowEncoder {
   readonly #writer: RowsWriter;
   readonly #batchBytes: number;
-  /** A statement without result columns yields no batch at all. */
-  readonly skipsColumnless: boolean;
+  #columns: readonly string[] = [];
+  #columnTypes: readonly string[] = [];
 
-  constructor(writer: RowsWriter, batchBytes: number, skipsColumnless: boolean) {
+  constructor(writer: RowsWriter, batchBytes: number) {
     this.#writer = writer;
     this.#batchBytes = batchBytes;
-    this.skipsColumnless = skipsColumnless;
+  }
+
+  get columns(): readonly string[] {
+    return this.#columns;
+  }
+  get columnTypes(): readonly string[] {
+    return this.#columnTypes;
   }
 
   /** The open batch has reached its size. */
@@ -28,16 +34,22 @@ export class RowEncoder {
 
   /** Opens a batch; `first` is true for the first one of the statement. */
   begin(statement: Statement, first: boolean): void {
-    if (first) this.#writer.beginFirst(statement.columnNames, statement.columnTypes);
-    else this.#writer.beginNext();
+    if (!first) {
+      this.#writer.beginNext();
+      return;
+    }
+    // Only now: a changed schema has recompiled the statement with its first step.
+    this.#columns = statement.columnNames;
+    this.#columnTypes = statement.columnTypes;
+    this.#writer.beginFirst(this.#columns, this.#columnTypes);
   }
 
   /** Appends the current row. */
   row(statement: Statement): void {
     const writer = this.#writer;
     writer.beginRow();
-    const columns = statement.columnCount;
-    for (let i = 0; i < columns; i++) {
+    const { length } = this.#columns;
+    for (let i = 0; i < length; i++) {
       switch (statement.type(i)) {
         case COLUMN_TYPE.integer:
           writer.integer(statement.bigint(i));
@@ -63,12 +75,17 @@ export class RowEncoder {
   }
 }
 
-/**
- * An encoder for one statement. In our own format a single statement without columns yields no batch; in a batch of
- * statements each one does, so that the end markers count statements.
- */
-export function rowEncoder(format: RowFormat, inBatch: boolean): RowEncoder {
+/** An encoder for one statement. */
+export function rowEncoder(format: RowFormat): RowEncoder {
   return format === 'dqlite'
-    ? new RowEncoder(new RowSetWriter(), LIMITS.rowsBatchBytes - MESSAGE_HEADER_BYTES, false)
-    : new RowEncoder(new ExtensionRowsWriter(), EXTENSION_BATCH_BYTES, !inBatch);
+    ? new RowEncoder(new RowSetWriter(), LIMITS.rowsBatchBytes - MESSAGE_HEADER_BYTES)
+    : new RowEncoder(new ExtensionRowsWriter(), EXTENSION_BATCH_BYTES);
+}
+
+/**
+ * Whether a statement without result columns yields no batch at all. In our own format that is so for a single
+ * statement; in a batch of statements each one yields one, so that the end markers count statements.
+ */
+export function skipsColumnless(format: RowFormat, inBatch: boolean): boolean {
+  return format === 'extension' && !inBatch;
 }

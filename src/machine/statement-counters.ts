@@ -1,17 +1,9 @@
-import type { Connection, SessionCounters, Statement } from '../engine/index.ts';
-import { headTokens } from './head-tokens.ts';
+import type { Connection, SessionCounters } from '../engine/index.ts';
 import type { RowFormat, StatementResult } from './messages.ts';
+import type { StatementRun } from './statement-run.ts';
 
 interface HasCounters {
   readonly counters: SessionCounters;
-}
-
-const DML = new Set(['insert', 'update', 'delete', 'replace', 'with']);
-
-/** Whether a statement that writes is INSERT, UPDATE, DELETE or REPLACE: those set the counters of rows. */
-export function isDml(sql: string): boolean {
-  const [first] = headTokens(sql, 1);
-  return first !== undefined && DML.has(first);
 }
 
 /** Gives a connection the values that its SQL functions and its last row id must show for this session (RULES M11). */
@@ -41,16 +33,16 @@ export function statementResult(
   format: RowFormat,
   session: HasCounters,
   connection: Connection,
-  statement: Statement,
+  run: StatementRun,
   totalBefore: bigint,
 ): StatementResult {
   const { counters } = session;
-  const changed = !statement.readonly && connection.totalChanges !== totalBefore;
+  const changed = !run.statement.readonly && connection.totalChanges !== totalBefore;
   const rows = format === 'dqlite' || changed ? Number(counters.changes) : 0;
   return {
     rowsAffected: rows,
     lastInsertRowid: counters.lastInsertRowid,
-    columns: statement.columnNames,
-    columnTypes: statement.columnTypes,
+    columns: run.columns,
+    columnTypes: run.columnTypes,
   };
 }

@@ -1,7 +1,8 @@
 import { assert, QuorateError } from '../base/index.ts';
 import type { Statement } from '../engine/index.ts';
 import { RAW_CODE } from './failure.ts';
-import type { RowEncoder } from './row-encoder.ts';
+import type { RowFormat } from './messages.ts';
+import { type RowEncoder, rowEncoder, skipsColumnless } from './row-encoder.ts';
 
 /** What happens with rows: encoded, refused (dqlite's Exec), or stepped over. */
 export type RowMode = 'send' | 'refuse' | 'drop';
@@ -12,16 +13,19 @@ export type RowMode = 'send' | 'refuse' | 'drop';
  */
 export class StatementRun {
   readonly statement: Statement;
-  readonly #encoder: RowEncoder;
+  readonly #format: RowFormat;
+  readonly #inBatch: boolean;
+  /** Made for the first batch: most statements that write have none. */
+  #encoder: RowEncoder | undefined;
   readonly #mode: RowMode;
-  #first = true;
   #open = false;
   #stepped = false;
   #done = false;
 
-  constructor(statement: Statement, encoder: RowEncoder, mode: RowMode) {
+  constructor(statement: Statement, format: RowFormat, mode: RowMode, inBatch: boolean) {
     this.statement = statement;
-    this.#encoder = encoder;
+    this.#format = format;
+    this.#inBatch = inBatch;
     this.#mode = mode;
   }
 
@@ -45,17 +49,16 @@ export class StatementRun {
     while (this.#step(statement)) {
       if (this.#mode === 'drop') continue;
       if (this.#mode === 'refuse') throw rowsNotExpected();
-      this.#begin();
-      this.#encoder.row(statement);
-      if (this.#encoder.full) return this.#end(true);
+      const encoder = this.#begin();
+      encoder.row(statement);
+      if (encoder.full) return this.#end(encoder, true);
     }
     this.#done = true;
     if (this.#mode !== 'send') return undefined;
     // An empty result still tells the names of its columns.
-    if (this.#first && this.#encoder.skipsColumnless && statement.columnCount === 0)
-      return undefined;
-    this.#begin();
-    return this.#end(false);
+    const none = this.#encoder === undefined && statement.columnCount === 0;
+    if (none && skipsColumnless(this.#format, this.#inBatch)) return undefined;
+    return this.#end(this.#begin(), false);
   }
 
   #step(statement: Statement): boolean {
@@ -64,16 +67,27 @@ export class StatementRun {
     return row;
   }
 
-  #begin(): void {
-    if (this.#open) return;
-    this.#encoder.begin(this.statement, this.#first);
+  #begin(): RowEncoder {
+    const first = this.#encoder === undefined;
+    this.#encoder ??= rowEncoder(this.#format);
+    if (!this.#open) this.#encoder.begin(this.statement, first);
     this.#open = true;
-    this.#first = false;
+    return this.#encoder;
   }
 
-  #end(more: boolean): Uint8Array {
+  #end(encoder: RowEncoder, more: boolean): Uint8Array {
     this.#open = false;
-    return this.#encoder.end(more);
+    return encoder.end(more);
+  }
+
+  /** Names and declared types of the columns; after the last step. */
+  get columns(): readonly string[] {
+    if (this.#encoder !== undefined) return this.#encoder.columns;
+    return this.statement.columnCount === 0 ? [] : this.statement.columnNames;
+  }
+  get columnTypes(): readonly string[] {
+    if (this.#encoder !== undefined) return this.#encoder.columnTypes;
+    return this.statement.columnCount === 0 ? [] : this.statement.columnTypes;
   }
 
   /** Resets the statement and gives it back to its connection. */
