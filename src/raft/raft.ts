@@ -102,10 +102,9 @@ export class Raft {
     const core = this.#core;
     // The first entry of every cluster is its bootstrap configuration, which all members share.
     const bootstrapped = core.commit === 0 && core.log.lastIndex > 0;
-    if (bootstrapped && core.log.entry(1 as LogIndex).type === 'configuration') {
-      core.commitTo(1 as LogIndex);
-    }
-    core.tellConfiguration();
+    const known = bootstrapped && core.log.entry(1 as LogIndex).type === 'configuration';
+    if (known) core.commitTo(1 as LogIndex);
+    if (!known || core.configurations.index !== 1) core.tellConfiguration();
     if (core.isOnlyVoter && !core.quarantined) campaign(core, false);
   }
 

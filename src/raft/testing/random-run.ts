@@ -25,6 +25,10 @@ interface Profile {
   readonly change: number;
   readonly transfer: number;
   readonly tickMs: number;
+  /** How often the network is cut anew. */
+  readonly cut: number;
+  /** Whether a cut holds messages back, to arrive much later, instead of losing them. */
+  readonly holds: boolean;
 }
 
 /** One cluster under random faults, with the invariants of the Raft paper checked at every step. */
@@ -45,6 +49,9 @@ export class RandomRun {
   readonly #committed: Entry[] = [];
   /** Commit index of the whole cluster when a read arrived, by tag. */
   readonly #reads = new Map<number, number>();
+  /** Directions in which nothing passes now, as `from>to`. */
+  #cuts = new Set<string>();
+  #clientRate = 0.2;
   #tag = 0;
 
   constructor(seed: number) {
@@ -56,13 +63,15 @@ export class RandomRun {
       loss: rate(0, 0.01, 0.1, 0.3),
       duplicate: rate(0, 0.05, 0.3),
       reorder: rate(0, 0.1, 0.8),
-      crash: rate(0, 0.001, 0.01),
+      crash: rate(0, 0.002, 0.01, 0.03),
       persist: rate(0.1, 0.3, 0.8),
       failPersist: rate(0, 0, 0.005),
-      snapshot: rate(0, 0.01, 0.05),
+      snapshot: rate(0, 0.01, 0.05, 0.1),
       change: rate(0, 0.005, 0.03),
-      transfer: rate(0, 0.005),
-      tickMs: rate(5, 30, 100),
+      transfer: rate(0, 0.005, 0.02),
+      tickMs: rate(5, 30, 100, 300),
+      cut: rate(0, 0.003, 0.01, 0.02),
+      holds: this.#chance(0.5),
     };
     this.cluster = new VirtualCluster({
       random,
@@ -98,10 +107,10 @@ export class RandomRun {
     const nodes = [...cluster.nodes.values()];
     for (let i = 0; i < steps; i++) {
       const node = this.#pick(nodes);
-      if (this.#chance(0.5)) this.#network();
+      for (let n = randomBelow(this.#random, 4); n > 0; n--) this.#network();
       if (this.#chance(profile.persist)) cluster.persist(node);
       if (this.#chance(0.3)) this.#pass(profile.tickMs);
-      if (this.#chance(0.2)) this.#client();
+      if (this.#chance(this.#clientRate)) this.#client();
       if (this.#chance(0.1) && node.pending.length === 0) {
         cluster.finishInstall(node, this.#chance(0.8));
       }
@@ -109,9 +118,32 @@ export class RandomRun {
       if (this.#chance(profile.failPersist)) cluster.failPersist(node);
       if (this.#chance(profile.change)) this.#change();
       if (this.#chance(profile.transfer)) this.#transfer();
-      if (this.#chance(profile.crash)) cluster.crash(node);
+      if (this.#chance(profile.cut)) this.#cut(nodes);
+      if (this.#chance(profile.crash)) {
+        const leaders = cluster.leaders();
+        cluster.crash(leaders.length > 0 && this.#chance(0.5) ? this.#pick(leaders) : node);
+      }
       if (node.raft === undefined && this.#chance(0.2)) cluster.start(node);
       this.#check(node);
+    }
+  }
+
+  /** Heals the network, or separates a node or a group, one way or both ways. */
+  #cut(nodes: readonly VirtualNode[]): void {
+    this.#cuts = new Set();
+    this.#clientRate = this.#pick([0.01, 0.2, 0.8]);
+    if (this.#chance(0.4)) return;
+    const leaders = this.cluster.leaders();
+    const alone = leaders.length > 0 && this.#chance(0.5) ? this.#pick(leaders) : this.#pick(nodes);
+    const group = new Set([alone.id]);
+    if (this.#chance(0.5)) group.add(this.#pick(nodes).id);
+    const oneWay = this.#chance(0.2);
+    for (const { id } of nodes) {
+      if (group.has(id)) continue;
+      for (const member of group) {
+        this.#cuts.add(`${id}>${member}`);
+        if (!oneWay) this.#cuts.add(`${member}>${id}`);
+      }
     }
   }
 
@@ -120,15 +152,18 @@ export class RandomRun {
     if (packets.length === 0) return;
     const at = this.#chance(this.#profile.reorder) ? randomBelow(this.#random, packets.length) : 0;
     const [packet] = packets.splice(at, 1);
-    if (this.#chance(this.#profile.loss)) {
+    const cut = this.#cuts.size > 0 && this.#cuts.has(`${packet.from}>${packet.to}`);
+    const holds = this.#profile.holds && packet.message.type !== 'install-snapshot';
+    if (cut && holds && packets.length < 2000) packets.push(packet);
+    else if (cut || this.#chance(this.#profile.loss)) {
       this.cluster.drop(packet);
       const unreachable = { kind: 'unreachable', peer: packet.to } as const;
       if (this.#chance(0.3)) this.cluster.step(this.cluster.node(packet.from), unreachable);
-      return;
+    } else {
+      const repeatable = packet.message.type !== 'install-snapshot';
+      if (repeatable && this.#chance(this.#profile.duplicate)) packets.push(packet);
+      this.cluster.deliver(packet);
     }
-    const repeatable = packet.message.type !== 'install-snapshot';
-    if (repeatable && this.#chance(this.#profile.duplicate)) packets.push(packet);
-    this.cluster.deliver(packet);
   }
 
   #pass(ms: number): void {
