@@ -69,6 +69,8 @@ export function answerPragma(
   const answer = hooks.pragma?.(name, argument);
   if (answer !== undefined) return answer;
   if (name === 'journal_mode') return { kind: 'row', text: 'wal' };
+  // The build knows UTF-8 only, and not the pragma.
+  if (name === 'encoding' && argument === undefined) return { kind: 'row', text: 'UTF-8' };
   // Temporary tables always live in memory: there is no file to put them into.
   if (name === 'temp_store' && argument !== undefined) return { kind: 'none' };
   return undefined;

@@ -206,7 +206,7 @@ export class SqliteConnection implements Connection {
       tail,
       makesSessionState: compiling.makesSessionState,
     });
-    if (this.#readOnly && !statement.readonly) {
+    if (this.#readOnly && !statement.readonly && !this.file.configuring) {
       statement.finalize();
       throw new QuorateError('SQLITE_READONLY', 'attempt to write through a read-only connection', {
         rawCode: SQLITE.READONLY,

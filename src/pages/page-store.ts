@@ -412,7 +412,7 @@ export class PageStore implements PageSource {
 
   /**
    * Gives all slots back, as soon as the last pin is released: the store was deleted, or replaced by a
-   * restore. Close its connections first.
+   * restore. Close its connections first. For pins of other threads call `collect` until no slot is used.
    */
   close(): void {
     if (this.#closed) return;
@@ -422,6 +422,7 @@ export class PageStore implements PageSource {
     forEachOwnSlot(this.memory, head.root, ABSENT, (slot) => this.#live.supersede(slot));
     this.#closed = true;
     this.#live.release(this.#published);
+    this.#live.collect();
   }
 
   // ---- the tree of head ----
