@@ -114,7 +114,10 @@ export interface Answer {
   readonly session: number;
   readonly request: number;
   readonly observed: Observed;
-  /** Encoded row batches in the request's format, in order. */
+  /**
+   * Encoded row batches in the request's format, in order. The last batch of each statement has the end marker. In our own format a
+   * statement without columns has no batch, except in a `batch`, where every statement has one.
+   */
   readonly rows: readonly Uint8Array[];
   readonly end: RequestEnd | undefined;
   readonly state: SessionState;
@@ -153,7 +156,7 @@ export type ToMachine =
   | { readonly kind: 'lead'; readonly epoch: number }
   /** Leadership is over: revert everything unpublished, close connections that saw it (M3), abort sessions (M12). */
   | { readonly kind: 'unlead'; readonly epoch: number }
-  /** The proposal of this seal was refused: as unlead for what is not published, but the epoch goes on (M2). */
+  /** The proposal of this seal was refused (M2). Means the same as `unlead`: the epoch is over, another one may follow. */
   | {
       readonly kind: 'refused';
       readonly epoch: number;
@@ -246,7 +249,10 @@ export type FromMachine =
   /** A broken invariant or a full memory: the node must stop. */
   | { readonly kind: 'fatal'; readonly message: string };
 
-/** node → reader: the session messages, for autocommit reads and declared read-only transactions. */
+/**
+ * node → reader: the session messages, for autocommit reads (session 0, whoever asks) and declared read-only sessions (any other
+ * number; none of their statements is redirected).
+ */
 export type ToReader = SessionMessage | { readonly kind: 'close' };
 
 /** reader → node. */

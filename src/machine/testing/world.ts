@@ -149,6 +149,8 @@ export class World {
   readonly seals: Seal[] = [];
   /** Commands that were committed, as followers get them. */
   readonly log: { readonly index: LogIndex; readonly command: Uint8Array }[] = [];
+  /** Seals that were published, as epoch/sequence. */
+  readonly committedSeals = new Set<string>();
   index = 0;
   epoch = 0;
   #request = 0;
@@ -209,6 +211,7 @@ export class World {
       const index = logIndex(this.index);
       this.log.push({ index, command: seal.command });
       const { epoch, database, sequence } = seal;
+      this.committedSeals.add(`${epoch}/${sequence}`);
       this.send({ kind: 'publish', epoch, database, sequence, index });
     }
   }
