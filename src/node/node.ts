@@ -1,19 +1,13 @@
 import {
-  AssertionError,
-  type Configuration,
   type Connection,
-  LIMITS,
   type LogIndex,
   logIndex,
-  type Member,
   type NodeId,
   QuorateError,
   type Role,
 } from '../base/index.ts';
 import { type DurableLog, openLog, type Recovered } from '../log/index.ts';
-import type { FromMachine } from '../machine/index.ts';
-import { type MembershipChange, Raft, type RaftEffect } from '../raft/index.ts';
-import { Consensus } from './consensus.ts';
+import type { MembershipChange } from '../raft/index.ts';
 import type {
   AnswerSink,
   DatabaseImage,
@@ -26,22 +20,12 @@ import type {
   RunningRequest,
   SessionOptions,
 } from './contract.ts';
-import { Desk, Target } from './desk.ts';
-import { Gate } from './gate.ts';
 import { Image } from './image.ts';
-import { LeaderLink } from './leader-link.ts';
-import { Leadership } from './leadership.ts';
-import { MachineCalls } from './machine-calls.ts';
-import { Changes, changeError } from './membership.ts';
-import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, type NodeOptions } from './options.ts';
-import { ReadRounds } from './read-rounds.ts';
-import { Replica } from './replica.ts';
-import { SealBook } from './seal-book.ts';
+import { changeError } from './membership.ts';
+import { NodeCore } from './node-core.ts';
+import type { NodeOptions } from './options.ts';
 import { restoreSnapshot } from './snapshot-restore.ts';
-import { Snapshots } from './snapshots.ts';
 import { nodeStatus } from './status.ts';
-import { Streams } from './streams.ts';
-import { Transport } from './transport.ts';
 
 /** How long transactions may go on once a transfer of leadership was asked for, in ms (RULES S1). */
 const TRANSFER_GRACE_MS = 100;
@@ -52,29 +36,9 @@ const TRANSFER_GRACE_MS = 100;
  */
 export class Node implements NodeServices {
   readonly failureDomain: bigint;
+  /** Kept in memory only; lower is preferred for promotion. */
   weight = 0n;
-  readonly #options: NodeOptions;
-  readonly #log: DurableLog;
-  readonly #raft: Raft;
-  readonly #consensus: Consensus;
-  readonly #transport: Transport;
-  readonly #calls: MachineCalls;
-  readonly #replica: Replica;
-  readonly #leadership: Leadership;
-  readonly #desk: Desk;
-  readonly #rounds: ReadRounds;
-  readonly #link: LeaderLink;
-  readonly #changes = new Changes();
-  readonly #snapshots: Snapshots;
-  readonly #streams: Streams;
-  readonly #listeners = new Set<(event: NodeEvent) => void>();
-  readonly #counters = { elections: 0 };
-  #databases: readonly string[] = [];
-  #members: readonly Member[] = [];
-  #leader: LeaderHint | undefined;
-  #transferring = false;
-  #started = false;
-  #stopping: Promise<void> | undefined;
+  readonly #core: NodeCore;
 
   /**
    * Opens the data directory, restores the newest snapshot and starts. Throws what opening the log throws
@@ -91,141 +55,32 @@ export class Node implements NodeServices {
     try {
       let { recovered } = opened;
       if (options.start === 'bootstrap') recovered = await bootstrap(log, recovered, options);
-      const node = new Node(options, log, recovered);
+      const core = new NodeCore(options, log, recovered);
       if (recovered.snapshot !== undefined) {
-        await restoreSnapshot(node.#calls, log, recovered.snapshot);
+        await restoreSnapshot(core.calls, log, recovered.snapshot);
       }
-      node.#started = true;
-      node.#consensus.tick();
-      return node;
+      core.start();
+      return new Node(core);
     } catch (error) {
       await log.close();
       throw error;
     }
   }
 
-  private constructor(options: NodeOptions, log: DurableLog, recovered: Recovered) {
-    const { clock, machine, network } = options;
-    const electionTimeoutMs = options.electionTimeoutMs ?? ELECTION_TIMEOUT_MS;
-    const limits = { ...LIMITS, ...options.limits };
-    this.#options = options;
-    this.failureDomain = options.failureDomain ?? 0n;
-    this.#log = log;
-    this.#raft = new Raft({
-      id: options.id,
-      address: options.address,
-      ...recovered,
-      electionTimeoutMs,
-      heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
-      tailBytes: limits.logTailBytes,
-      random: options.random,
-      now: clock.now(),
-    });
-    this.#consensus = new Consensus(this.#raft, log, clock, {
-      send: (envelopes) => {
-        for (const envelope of envelopes) this.#transport.send(envelope);
-      },
-      effect: (effect) => this.#effect(effect),
-      stored: () => this.#snapshots.stored.advance(this.#raft.storedIndex),
-      malformed: (peer, error) => this.#streams.refuse(peer, error),
-      diskFull: (error) => this.#disk(true, error.message),
-      diskRecovered: () => this.#disk(false, ''),
-      fatal: (error) => this.#fatal(error),
-    });
-    this.#transport = new Transport({
-      id: options.id,
-      address: options.address,
-      network,
-      clock,
-      dialTimeoutMs: electionTimeoutMs,
-      silenceMs: 3 * electionTimeoutMs,
-      unreachable: (peer) => this.#consensus.step({ kind: 'unreachable', now: clock.now(), peer }),
-    });
-    this.#calls = new MachineCalls(machine);
-    this.#replica = new Replica(machine, recovered.snapshot, clock);
-    const seals = new SealBook(this.#replica.fates);
-    const gate = new Gate(seals, limits.gateBytes, (full) =>
-      machine.post({ kind: 'gate', open: !full }),
-    );
-    this.#leadership = new Leadership(machine, seals, gate, {
-      propose: (term, data, tag) =>
-        this.#consensus.step({
-          kind: 'propose',
-          now: clock.now(),
-          term,
-          type: 'command',
-          data,
-          tag,
-        }),
-      lastIndex: () => this.#raft.lastIndex,
-      led: () => this.#desk.led(),
-      ended: () => this.#desk.ended(),
-    });
-    this.#rounds = new ReadRounds((tag) =>
-      this.#consensus.step({ kind: 'read', now: clock.now(), tag }),
-    );
-    this.#link = new LeaderLink({ network, clock, timeoutMs: 2 * electionTimeoutMs });
-    this.#desk = new Desk({
-      clock,
-      machine: new Target(machine, false),
-      readers: options.readers.map((reader) => new Target(reader, true)),
-      seals,
-      gate,
-      applied: this.#replica.applied,
-      fateMs: 2 * electionTimeoutMs,
-      services: {
-        isLeader: () => this.isLeader(),
-        isLed: () => this.#leadership.led,
-        leaderAddress: () => this.#leader?.address,
-        lastIndex: () => this.#raft.lastIndex,
-        commit: () => this.#raft.commit,
-        confirm: (asker) => this.#rounds.ask(asker),
-        askLeader: (asker) => this.#askLeader(asker),
-        staleness: () => this.#staleness(),
-      },
-    });
-    this.#snapshots = new Snapshots({
-      node: options,
-      log,
-      raft: this.#raft,
-      consensus: this.#consensus,
-      transport: this.#transport,
-      calls: this.#calls,
-      replica: this.#replica,
-      emit: (event) => this.#emit(event),
-      fatal: (error) => this.#fatal(error),
-    });
-    this.#streams = new Streams({
-      logger: options.logger,
-      clock,
-      consensus: this.#consensus,
-      raft: this.#raft,
-      replica: this.#replica,
-      snapshots: this.#snapshots,
-      transport: this.#transport,
-    });
-    machine.onMessage((message) => this.#guard(() => this.#fromMachine(message)));
-    for (const reader of options.readers) {
-      reader.onMessage((message) =>
-        this.#guard(() => {
-          if (message.kind === 'answer') this.#desk.answer(message);
-          else if (message.kind === 'fatal') throw new AssertionError(message.message);
-        }),
-      );
-    }
+  private constructor(core: NodeCore) {
+    this.#core = core;
+    this.failureDomain = core.options.failureDomain ?? 0n;
   }
 
   /** Ends everything at once: what waits for an answer gets a failure, leadership is not handed over. */
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop();
-    return this.#stopping;
+    return this.#core.stop();
   }
 
   /** Before a planned stop: gives leadership away, if this node has it and somebody can take it. */
   async handover(): Promise<boolean> {
-    const others = this.#members.filter(
-      (member) => member.role === 'voter' && member.id !== this.#options.id,
-    );
+    const { members, options } = this.#core;
+    const others = members.filter(({ role, id }) => role === 'voter' && id !== options.id);
     if (!this.isLeader() || others.length === 0) return false;
     try {
       await this.transfer(0n);
@@ -238,62 +93,57 @@ export class Node implements NodeServices {
 
   /** Takes over a connection on which a peer announced itself with Connect. */
   acceptRaft(connection: Connection, id: NodeId, address: string, alreadyRead: Uint8Array): void {
-    if (this.#stopping !== undefined) connection.destroy();
-    else this.#streams.accept(connection, id, address, alreadyRead);
+    if (this.#core.stopping) connection.destroy();
+    else this.#core.streams.accept(connection, id, address, alreadyRead);
   }
 
-  // — NodeServices —
-
   status(): NodeStatus {
-    const { elections } = this.#counters;
+    const { raft, options, log, replica, databases, leadership, snapshots } = this.#core;
     return nodeStatus({
-      raft: this.#raft.status(),
-      address: this.#options.address,
+      raft: raft.status(),
+      address: options.address,
       leader: this.leaderHint(),
-      log: this.#log.statistics(),
-      applied: this.#replica.applied.index,
-      databases: this.#databases,
+      log: log.statistics(),
+      applied: replica.applied.index,
+      databases,
       counters: {
-        ...this.#leadership.counters,
-        ...this.#snapshots.counters,
-        readRounds: this.#rounds.count,
-        elections,
+        ...leadership.counters,
+        ...snapshots.counters,
+        readRounds: this.#core.rounds.count,
+        elections: this.#core.elections,
       },
     });
   }
 
   leaderHint(): LeaderHint | undefined {
-    const me = this.#members.find((member) => member.id === this.#options.id);
-    if (me?.role !== 'voter' || this.#transferring) return undefined;
-    return this.#leader;
+    return this.#core.leaderHint;
   }
 
   isLeader(): boolean {
-    return this.#raft.role === 'leader' && !this.#transferring && this.#stopping === undefined;
+    return this.#core.isLeader;
   }
 
   openSession(options: SessionOptions): NodeSession {
-    return this.#desk.openSession(options);
+    return this.#core.desk.openSession(options);
   }
 
   execute(request: NodeRequest, sink: AnswerSink): RunningRequest {
-    return this.#desk.execute(request, sink);
+    return this.#core.desk.execute(request, sink);
   }
 
+  /** Throws NOT_LEADER, TIMEOUT. */
   readIndex(timeoutMs: number): Promise<LogIndex> {
+    const { clock } = this.#core.options;
     return new Promise((resolve, reject) => {
-      const fail = (): void => reject(changeError('not-leader', this.#leader?.address));
+      const fail = (): void => reject(this.#notLeader());
       if (!this.isLeader()) {
         fail();
         return;
       }
-      const timer =
-        timeoutMs > 0
-          ? this.#options.clock.after(timeoutMs, () =>
-              reject(new QuorateError('TIMEOUT', 'no quorum answered', { retryable: true })),
-            )
-          : undefined;
-      this.#rounds.ask({
+      const expire = (): void =>
+        reject(new QuorateError('TIMEOUT', 'no quorum answered in time', { retryable: true }));
+      const timer = timeoutMs > 0 ? clock.after(timeoutMs, expire) : undefined;
+      this.#core.rounds.ask({
         confirmed: (index) => {
           timer?.cancel();
           resolve(index);
@@ -320,206 +170,42 @@ export class Node implements NodeServices {
 
   /** Ends transactions, proposes everything, then lets `to` take over (0n: the core chooses). RULES S1. */
   async transfer(to: NodeId): Promise<void> {
-    if (!this.isLeader()) throw changeError('not-leader', this.#leader?.address);
-    const drained = this.#leadership.led ? await this.#calls.drain(TRANSFER_GRACE_MS) : undefined;
-    this.#transferring = true;
+    if (!this.isLeader()) throw this.#notLeader();
+    const core = this.#core;
+    const { clock } = core.options;
+    const drained = core.leadership.led ? await core.calls.drain(TRANSFER_GRACE_MS) : undefined;
+    core.transferring = true;
     try {
-      await this.#changes.run((tag) =>
-        this.#consensus.step({
-          kind: 'transfer',
-          now: this.#options.clock.now(),
-          target: to,
-          tag,
-        }),
+      await core.changes.run((tag) =>
+        core.consensus.step({ kind: 'transfer', now: clock.now(), target: to, tag }),
       );
     } finally {
-      this.#transferring = false;
-      if (drained !== undefined) this.#calls.resume(drained);
+      core.transferring = false;
+      if (drained !== undefined) core.calls.resume(drained);
     }
   }
 
   async image(database: string): Promise<DatabaseImage | undefined> {
-    const cut = await this.#calls.cutDatabase(database);
-    return cut.missing ? undefined : new Image(this.#calls, cut);
+    const { calls } = this.#core;
+    const cut = await calls.cutDatabase(database);
+    return cut.missing ? undefined : new Image(calls, cut);
   }
 
   on(listener: (event: NodeEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  // — what happens —
-
-  #fromMachine(message: FromMachine): void {
-    switch (message.kind) {
-      case 'answer':
-        this.#desk.answer(message);
-        break;
-      case 'seal':
-        this.#leadership.seal(message);
-        break;
-      case 'applied':
-        this.#applied(message.index);
-        break;
-      case 'databases':
-        this.#databases = message.names;
-        break;
-      case 'session-aborted':
-        this.#desk.sessionAborted(message.session);
-        break;
-      case 'fatal':
-        throw new AssertionError(message.message);
-      case 'drained':
-      case 'cut':
-      case 'cut-chunk':
-      case 'restored':
-      case 'statistics':
-        this.#calls.reply(message);
-        break;
-      default:
-        // Between the SQL thread and the readers; not for the consensus thread.
-        break;
-    }
-  }
-
-  #effect(effect: RaftEffect): void {
-    const leader = this.#leader?.address;
-    switch (effect.kind) {
-      case 'commit':
-        for (const [i, entry] of effect.entries.entries()) {
-          const index = logIndex(effect.first + i);
-          this.#snapshots.note(entry.data.length);
-          const published = this.#leadership.committed(index, entry.term);
-          this.#replica.commit(index, entry, this.#raft.term, published);
-        }
-        break;
-      case 'accepted':
-        this.#leadership.accepted(effect.tag, effect.index, effect.term);
-        break;
-      case 'refused':
-        this.#leadership.refused(effect.tag);
-        break;
-      case 'role':
-        this.#role(effect);
-        break;
-      case 'leader':
-        this.#leader = effect.id === 0n ? undefined : { id: effect.id, address: effect.address };
-        this.#emit({ kind: 'leader', leader: this.leaderHint() });
-        break;
-      case 'configuration':
-        this.#configured(effect.configuration);
-        break;
-      case 'read-confirmed':
-        this.#rounds.confirmed(effect.tag, effect.index);
-        break;
-      case 'read-failed':
-        this.#rounds.failed(effect.tag, effect.reason);
-        break;
-      case 'change-finished':
-      case 'transfer-finished':
-        this.#changes.finish(effect.tag, effect.error, leader);
-        break;
-      case 'send-snapshot':
-        this.#snapshots.send(effect.to, effect.address);
-        break;
-      case 'install':
-        this.#snapshots.install(effect.message);
-        break;
-      case 'skip-install':
-        break;
-      case 'fatal':
-        throw new AssertionError(effect.message);
-    }
-  }
-
-  #role(effect: Extract<RaftEffect, { readonly kind: 'role' }>): void {
-    const { role, term } = effect;
-    if (role === 'leader') {
-      this.#counters.elections++;
-      this.#leadership.begin(term);
-      this.#leadership.applied(this.#replica.applied.index, this.#replica.feed.empty);
-    } else {
-      this.#leadership.end();
-      this.#desk.followed();
-    }
-    this.#options.logger('info', `this node is ${role}`, { term });
-    this.#emit({ kind: 'role', role, term });
-  }
-
-  #configured(configuration: Configuration): void {
-    this.#members = configuration.members;
-    this.#transport.retain(new Set(this.#members.map((member) => member.id)));
-    this.#emit({ kind: 'members', members: this.#members });
-  }
-
-  #applied(index: LogIndex): void {
-    // A restore is told by its caller, when the core has taken the snapshot over too.
-    if (!this.#started || index > this.#raft.commit) return;
-    this.#replica.advance(index);
-    this.#consensus.step({ kind: 'applied', now: this.#options.clock.now(), index });
-    this.#leadership.applied(index, this.#replica.feed.empty);
-    this.#snapshots.check();
-    this.#emit({ kind: 'applied', index });
-  }
-
-  #askLeader(asker: (index: LogIndex | undefined) => void): void {
-    const leader = this.#leader;
-    if (leader === undefined || leader.id === this.#options.id) asker(undefined);
-    else this.#link.ask(leader.address, asker);
-  }
-
-  #staleness(): { readonly ageMs: number; readonly lag: number } {
-    if (this.#raft.role !== 'leader') return this.#replica.staleness();
-    return { ageMs: 0, lag: this.#raft.commit - this.#replica.applied.index };
+    const { listeners } = this.#core;
+    listeners.add(listener);
+    return () => listeners.delete(listener);
   }
 
   #change(change: MembershipChange): Promise<void> {
-    const { clock } = this.#options;
-    return this.#changes.run((tag) =>
-      this.#consensus.step({ kind: 'change', now: clock.now(), change, tag }),
+    const { changes, consensus, options } = this.#core;
+    return changes.run((tag) =>
+      consensus.step({ kind: 'change', now: options.clock.now(), change, tag }),
     );
   }
 
-  #disk(full: boolean, detail: string): void {
-    this.#desk.diskFull = full;
-    this.#emit({ kind: 'disk', state: full ? 'full' : 'ok', detail });
-  }
-
-  #emit(event: NodeEvent): void {
-    for (const listener of [...this.#listeners]) listener(event);
-  }
-
-  /** A defect in what follows a message must stop the node, not just the message. */
-  #guard(run: () => void): void {
-    if (this.#stopping !== undefined) return;
-    try {
-      run();
-    } catch (error) {
-      this.#fatal(error);
-    }
-  }
-
-  #fatal(error: unknown): void {
-    if (this.#stopping !== undefined) return;
-    const reason = error instanceof Error ? error.message : String(error);
-    const stack = error instanceof Error ? error.stack : undefined;
-    this.#options.logger('error', 'the node stops', { reason, stack });
-    void this.stop().catch(() => undefined);
-    this.#emit({ kind: 'stopped', reason });
-  }
-
-  async #stop(): Promise<void> {
-    this.#desk.stop();
-    this.#replica.fates.abandon();
-    this.#changes.abandon();
-    this.#streams.stop();
-    this.#transport.stop();
-    this.#link.stop();
-    const written = this.#consensus.stop();
-    this.#calls.close();
-    await this.#snapshots.stop();
-    await written;
-    await this.#log.close();
+  #notLeader(): QuorateError {
+    return changeError('not-leader', this.#core.leader?.address);
   }
 }
 

@@ -1,0 +1,382 @@
+import {
+  AssertionError,
+  type Configuration,
+  LIMITS,
+  type LogIndex,
+  logIndex,
+  type Member,
+} from '../base/index.ts';
+import type { DurableLog, Recovered } from '../log/index.ts';
+import type { FromMachine } from '../machine/index.ts';
+import { Raft, type RaftEffect } from '../raft/index.ts';
+import { Consensus } from './consensus.ts';
+import type { LeaderHint, NodeEvent } from './contract.ts';
+import { Desk, Target } from './desk.ts';
+import { Gate } from './gate.ts';
+import { LeaderLink } from './leader-link.ts';
+import { Leadership } from './leadership.ts';
+import { MachineCalls } from './machine-calls.ts';
+import { Changes } from './membership.ts';
+import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, type NodeOptions } from './options.ts';
+import { ReadRounds } from './read-rounds.ts';
+import { Replica } from './replica.ts';
+import { SealBook } from './seal-book.ts';
+import { Snapshots } from './snapshots.ts';
+import { Streams } from './streams.ts';
+import { Transport } from './transport.ts';
+
+/** The parts of a node, joined: what the core decides and the threads report goes where it belongs. */
+export class NodeCore {
+  readonly options: NodeOptions;
+  readonly electionTimeoutMs: number;
+  readonly log: DurableLog;
+  readonly raft: Raft;
+  readonly consensus: Consensus;
+  readonly transport: Transport;
+  readonly calls: MachineCalls;
+  readonly replica: Replica;
+  readonly leadership: Leadership;
+  readonly desk: Desk;
+  readonly rounds: ReadRounds;
+  readonly link: LeaderLink;
+  readonly changes = new Changes();
+  readonly snapshots: Snapshots;
+  readonly streams: Streams;
+  readonly listeners = new Set<(event: NodeEvent) => void>();
+  databases: readonly string[] = [];
+  members: readonly Member[] = [];
+  /** As the core knows it, also where clients are not told. */
+  leader: LeaderHint | undefined;
+  transferring = false;
+  elections = 0;
+  #started = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: NodeOptions, log: DurableLog, recovered: Recovered) {
+    const { clock, machine, network } = options;
+    this.options = options;
+    this.electionTimeoutMs = options.electionTimeoutMs ?? ELECTION_TIMEOUT_MS;
+    this.log = log;
+    const limits = { ...LIMITS, ...options.limits };
+    this.raft = new Raft({
+      id: options.id,
+      address: options.address,
+      ...recovered,
+      electionTimeoutMs: this.electionTimeoutMs,
+      heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
+      tailBytes: limits.logTailBytes,
+      random: options.random,
+      now: clock.now(),
+    });
+    this.consensus = this.#newConsensus();
+    this.transport = this.#newTransport();
+    this.calls = new MachineCalls(machine);
+    this.replica = new Replica(machine, recovered.snapshot, clock);
+    const seals = new SealBook(this.replica.fates);
+    const gate = new Gate(seals, limits.gateBytes, (full) =>
+      machine.post({ kind: 'gate', open: !full }),
+    );
+    this.leadership = this.#newLeadership(seals, gate);
+    this.rounds = new ReadRounds((tag) =>
+      this.consensus.step({ kind: 'read', now: clock.now(), tag }),
+    );
+    this.link = new LeaderLink({ network, clock, timeoutMs: 2 * this.electionTimeoutMs });
+    this.desk = this.#newDesk(seals, gate);
+    this.snapshots = new Snapshots({
+      node: options,
+      log,
+      raft: this.raft,
+      consensus: this.consensus,
+      transport: this.transport,
+      calls: this.calls,
+      replica: this.replica,
+      emit: (event) => this.emit(event),
+      fatal: (error) => this.fatal(error),
+    });
+    this.streams = new Streams({
+      logger: options.logger,
+      clock,
+      consensus: this.consensus,
+      raft: this.raft,
+      replica: this.replica,
+      snapshots: this.snapshots,
+      transport: this.transport,
+    });
+    this.#listen();
+  }
+
+  get stopping(): boolean {
+    return this.#stopping !== undefined;
+  }
+
+  get isLeader(): boolean {
+    return this.raft.role === 'leader' && !this.transferring && !this.stopping;
+  }
+
+  /** Whom clients are told: only voters know a leader, and none while it is being changed (client-protocol.md §8.1). */
+  get leaderHint(): LeaderHint | undefined {
+    const me = this.members.find((member) => member.id === this.options.id);
+    return me?.role === 'voter' && !this.transferring ? this.leader : undefined;
+  }
+
+  /** The machine has what the snapshot holds: from here on the core decides. */
+  start(): void {
+    this.#started = true;
+    this.consensus.tick();
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  emit(event: NodeEvent): void {
+    for (const listener of [...this.listeners]) listener(event);
+  }
+
+  fatal(error: unknown): void {
+    if (this.stopping) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    const stack = error instanceof Error ? error.stack : undefined;
+    this.options.logger('error', 'the node stops', { reason, stack });
+    void this.stop().catch(() => undefined);
+    this.emit({ kind: 'stopped', reason });
+  }
+
+  // — the parts —
+
+  #newConsensus(): Consensus {
+    return new Consensus(this.raft, this.log, this.options.clock, {
+      send: (envelopes) => {
+        for (const envelope of envelopes) this.transport.send(envelope);
+      },
+      effect: (effect) => this.#effect(effect),
+      stored: () => this.snapshots.stored.advance(this.raft.storedIndex),
+      malformed: (peer, error) => this.streams.refuse(peer, error),
+      diskFull: (error) => this.#disk(true, error.message),
+      diskRecovered: () => this.#disk(false, ''),
+      fatal: (error) => this.fatal(error),
+    });
+  }
+
+  #newTransport(): Transport {
+    const { id, address, network, clock } = this.options;
+    return new Transport({
+      id,
+      address,
+      network,
+      clock,
+      dialTimeoutMs: this.electionTimeoutMs,
+      silenceMs: 3 * this.electionTimeoutMs,
+      unreachable: (peer) => this.consensus.step({ kind: 'unreachable', now: clock.now(), peer }),
+    });
+  }
+
+  #newLeadership(seals: SealBook, gate: Gate): Leadership {
+    const { clock, machine } = this.options;
+    return new Leadership(machine, seals, gate, {
+      propose: (term, data, tag) => {
+        const now = clock.now();
+        this.consensus.step({ kind: 'propose', now, term, type: 'command', data, tag });
+      },
+      lastIndex: () => this.raft.lastIndex,
+      led: () => this.desk.led(),
+      ended: () => this.desk.ended(),
+    });
+  }
+
+  #newDesk(seals: SealBook, gate: Gate): Desk {
+    const { clock, machine, readers } = this.options;
+    return new Desk({
+      clock,
+      machine: new Target(machine, false),
+      readers: readers.map((reader) => new Target(reader, true)),
+      seals,
+      gate,
+      applied: this.replica.applied,
+      fateMs: 2 * this.electionTimeoutMs,
+      services: {
+        isLeader: () => this.isLeader,
+        isLed: () => this.leadership.led,
+        leaderAddress: () => this.leader?.address,
+        lastIndex: () => this.raft.lastIndex,
+        commit: () => this.raft.commit,
+        confirm: (asker) => this.rounds.ask(asker),
+        askLeader: (asker) => this.#askLeader(asker),
+        staleness: () => this.#staleness(),
+      },
+    });
+  }
+
+  #listen(): void {
+    const { machine, readers } = this.options;
+    machine.onMessage((message) => this.#guard(() => this.#fromMachine(message)));
+    for (const reader of readers) {
+      reader.onMessage((message) =>
+        this.#guard(() => {
+          if (message.kind === 'answer') this.desk.answer(message);
+          else if (message.kind === 'fatal') throw new AssertionError(message.message);
+        }),
+      );
+    }
+  }
+
+  // — what happens —
+
+  #fromMachine(message: FromMachine): void {
+    switch (message.kind) {
+      case 'answer':
+        this.desk.answer(message);
+        break;
+      case 'seal':
+        this.leadership.seal(message);
+        break;
+      case 'applied':
+        this.#applied(message.index);
+        break;
+      case 'databases':
+        this.databases = message.names;
+        break;
+      case 'session-aborted':
+        this.desk.sessionAborted(message.session);
+        break;
+      case 'fatal':
+        throw new AssertionError(message.message);
+      case 'drained':
+      case 'cut':
+      case 'cut-chunk':
+      case 'restored':
+      case 'statistics':
+        this.calls.reply(message);
+        break;
+      default:
+        // Between the SQL thread and the readers; not for the consensus thread.
+        break;
+    }
+  }
+
+  #effect(effect: RaftEffect): void {
+    switch (effect.kind) {
+      case 'commit':
+        this.#committed(effect);
+        break;
+      case 'accepted':
+        this.leadership.accepted(effect.tag, effect.index, effect.term);
+        break;
+      case 'refused':
+        this.leadership.refused(effect.tag);
+        break;
+      case 'role':
+        this.#role(effect);
+        break;
+      case 'leader':
+        this.leader = effect.id === 0n ? undefined : { id: effect.id, address: effect.address };
+        this.emit({ kind: 'leader', leader: this.leaderHint });
+        break;
+      case 'configuration':
+        this.#configured(effect.configuration);
+        break;
+      case 'read-confirmed':
+        this.rounds.confirmed(effect.tag, effect.index);
+        break;
+      case 'read-failed':
+        this.rounds.failed(effect.tag, effect.reason);
+        break;
+      case 'change-finished':
+      case 'transfer-finished':
+        this.changes.finish(effect.tag, effect.error, this.leader?.address);
+        break;
+      case 'send-snapshot':
+        this.snapshots.send(effect.to, effect.address);
+        break;
+      case 'install':
+        this.snapshots.install(effect.message);
+        break;
+      case 'skip-install':
+        break;
+      case 'fatal':
+        throw new AssertionError(effect.message);
+    }
+  }
+
+  #committed(effect: Extract<RaftEffect, { readonly kind: 'commit' }>): void {
+    const { first, entries } = effect;
+    for (let i = 0; i < entries.length; i++) {
+      const index = logIndex(first + i);
+      const entry = entries[i];
+      this.snapshots.note(entry.data.length);
+      const published = this.leadership.committed(index, entry.term);
+      this.replica.commit(index, entry, this.raft.term, published);
+    }
+  }
+
+  #role(effect: Extract<RaftEffect, { readonly kind: 'role' }>): void {
+    const { role, term } = effect;
+    if (role === 'leader') {
+      this.elections++;
+      this.leadership.begin(term);
+      this.leadership.applied(this.replica.applied.index, this.replica.feed.empty);
+    } else {
+      this.leadership.end();
+      this.desk.followed();
+    }
+    this.options.logger('info', `this node is ${role}`, { term });
+    this.emit({ kind: 'role', role, term });
+  }
+
+  #configured(configuration: Configuration): void {
+    this.members = configuration.members;
+    this.transport.retain(new Set(this.members.map((member) => member.id)));
+    this.emit({ kind: 'members', members: this.members });
+  }
+
+  #applied(index: LogIndex): void {
+    // A restore is told by its caller, when the core has taken the snapshot over too.
+    if (!this.#started || index > this.raft.commit) return;
+    this.replica.advance(index);
+    this.consensus.step({ kind: 'applied', now: this.options.clock.now(), index });
+    this.leadership.applied(index, this.replica.feed.empty);
+    this.snapshots.check();
+    this.emit({ kind: 'applied', index });
+  }
+
+  #askLeader(asker: (index: LogIndex | undefined) => void): void {
+    const { leader } = this;
+    if (leader === undefined || leader.id === this.options.id) asker(undefined);
+    else this.link.ask(leader.address, asker);
+  }
+
+  #staleness(): { readonly ageMs: number; readonly lag: number } {
+    if (this.raft.role !== 'leader') return this.replica.staleness();
+    return { ageMs: 0, lag: this.raft.commit - this.replica.applied.index };
+  }
+
+  #disk(full: boolean, detail: string): void {
+    this.desk.diskFull = full;
+    this.emit({ kind: 'disk', state: full ? 'full' : 'ok', detail });
+  }
+
+  /** A defect in what follows a message must stop the node, not just the message. */
+  #guard(run: () => void): void {
+    if (this.stopping) return;
+    try {
+      run();
+    } catch (error) {
+      this.fatal(error);
+    }
+  }
+
+  async #stop(): Promise<void> {
+    this.desk.stop();
+    this.replica.fates.abandon();
+    this.changes.abandon();
+    this.streams.stop();
+    this.transport.stop();
+    this.link.stop();
+    const written = this.consensus.stop();
+    this.calls.close();
+    await this.snapshots.stop();
+    await written;
+    await this.log.close();
+  }
+}
