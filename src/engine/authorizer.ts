@@ -40,8 +40,8 @@ export interface AuthorizerQuestion {
 }
 
 export interface AuthorizerContext {
-  /** Text of the statement that is compiled. */
-  readonly sql: string;
+  /** Text that starts with the statement that is compiled. */
+  readonly sql: () => string;
   /** Statements of the engine itself may write its tables. */
   readonly privileged: boolean;
 }
@@ -96,7 +96,7 @@ function reservedRefusal(
   if (schema?.startsWith('vacuum_') === true) return undefined;
   if (context.privileged && source === undefined) return undefined;
   // SQLite does not tell the new name of RENAME TO, nor that of a column; but it is in the text.
-  if (action === ACTION.ALTER_TABLE && context.sql.toLowerCase().includes(RESERVED_PREFIX)) {
+  if (action === ACTION.ALTER_TABLE && context.sql().toLowerCase().includes(RESERVED_PREFIX)) {
     return `names that start with ${RESERVED_PREFIX} are reserved`;
   }
   const named = isReserved(first) || (isDefinition(action) && isReserved(second));

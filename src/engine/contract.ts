@@ -122,7 +122,8 @@ export interface Connection {
    * Give it back with `statement.release()`. Throws QuorateError: SQLITE_ERROR, SQLITE_AUTH (23) with the reason, …
    */
   prepare(sql: string): Prepared;
-  /** Compiles the statement that starts at byte `offset` of a UTF-8 text; not cached. `tail` counts from the text's start. */
+  /** Compiles the statement that starts at byte `offset` of a UTF-8 text; not cached. `tail` counts from the text's
+   * start. The bytes of a text must stay as they are while it is being worked through. */
   prepareAt(text: Uint8Array, offset: number): Prepared;
   /** Runs all statements of `sql`, dropping rows. For tests and set-up. */
   execute(sql: string): void;

@@ -26,7 +26,8 @@ const TRANSACTIONS = ['none', 'read', 'write'] as const;
 
 /** What is being compiled, for the authorizer. */
 interface Compiling {
-  readonly sql: string;
+  readonly text: Uint8Array;
+  readonly offset: number;
   refusal: string | undefined;
   needsSessionState: boolean;
   makesSessionState: boolean;
@@ -48,6 +49,8 @@ export class SqliteConnection implements Connection {
   readonly #cache: StatementCache;
   readonly #statements = new Set<SqliteStatement>();
   #compiling: Compiling | undefined;
+  /** The long text that is in the heap. */
+  #script: { readonly text: Uint8Array; readonly at: Pointer } | undefined;
   #stepRefusal: string | undefined;
   #running: SqliteStatement | undefined;
   #closed = false;
@@ -133,6 +136,7 @@ export class SqliteConnection implements Connection {
     const cached = this.privileged ? undefined : this.#cache.take(sql);
     if (cached !== undefined) return { statement: cached, tail: cached.tail };
     const prepared = this.#compile(utf8(sql), 0, sql);
+    this.#freeScript();
     const { statement } = prepared;
     if (statement !== undefined && !this.privileged) {
       const evicted = this.#cache.add(sql, statement);
@@ -147,33 +151,12 @@ export class SqliteConnection implements Connection {
   }
 
   #compile(text: Uint8Array, offset: number, whole: string | undefined): CompiledStatement {
-    const length = text.length - offset;
-    const library = this.#library;
-    const temporary = length >= SCRATCH_BYTES;
-    const at = temporary ? library.allocate(length + 1) : library.scratch;
-    try {
-      const { bytes } = library;
-      bytes.set(offset === 0 ? text : text.subarray(offset), at);
-      bytes[at + length] = 0;
-      return this.#compileAt(at, length, offset, whole);
-    } finally {
-      if (temporary) this.#exports.sqlite3_free(at);
-    }
-  }
-
-  #compileAt(
-    at: Pointer,
-    length: number,
-    offset: number,
-    whole: string | undefined,
-  ): CompiledStatement {
-    const library = this.#library;
     const db = this.#open;
-    const nul = library.bytes.subarray(at, at + length).indexOf(0);
-    if (nul >= 0) throw malformed('an SQL text contains a NUL character', offset + nul);
-    const sql = whole ?? fromUtf8(library.bytes.slice(at, at + length));
+    const library = this.#library;
+    const at = this.#textInHeap(text, offset);
     const compiling: Compiling = {
-      sql,
+      text,
+      offset,
       refusal: undefined,
       needsSessionState: false,
       makesSessionState: false,
@@ -181,28 +164,52 @@ export class SqliteConnection implements Connection {
     const outer = this.#compiling;
     this.#compiling = compiling;
     const { out } = library;
-    const code = this.#exports.sqlite3_prepare_v3(db, at, length, PREPARE_PERSISTENT, out, out + 4);
+    const code = this.#exports.sqlite3_prepare_v3(db, at, -1, PREPARE_PERSISTENT, out, out + 4);
     this.#compiling = outer;
     if (code !== SQLITE.OK) throw this.#compileError(code, compiling, offset);
     const pointer = library.words[out >> 2];
-    const used = library.words[(out + 4) >> 2] - at;
-    if (pointer === 0) return { statement: undefined, tail: offset + used };
-    return {
-      statement: this.#adopt(pointer, compiling, offset + used, sql, used),
-      tail: offset + used,
-    };
+    const tail = offset + library.words[(out + 4) >> 2] - at;
+    if (pointer === 0) return { statement: undefined, tail };
+    const all = whole !== undefined && tail === text.length;
+    const sql = all ? whole : fromUtf8(text.subarray(offset, tail));
+    return { statement: this.#adopt(pointer, compiling, tail, sql), tail };
   }
 
-  #adopt(
-    pointer: Pointer,
-    compiling: Compiling,
-    tail: number,
-    sql: string,
-    used: number,
-  ): SqliteStatement {
-    const own = used === sql.length ? sql : fromUtf8(utf8(sql).subarray(0, used));
+  /**
+   * Address of a zero-terminated copy of `text` from `offset`. A long text stays in the heap for the next
+   * statement of it, so that a script costs its length once and not once per statement.
+   */
+  #textInHeap(text: Uint8Array, offset: number): Pointer {
+    const script = this.#script;
+    if (script?.text === text) return script.at + offset;
+    const long = text.length - offset >= SCRATCH_BYTES;
+    const start = long ? 0 : offset;
+    const nul = text.indexOf(0, start);
+    if (nul >= 0) {
+      throw new QuorateError('SQLITE_ERROR', 'an SQL text contains a NUL character', {
+        rawCode: SQLITE.ERROR,
+        extendedCode: 'SQLITE_ERROR',
+        offset: nul,
+      });
+    }
+    const library = this.#library;
+    const at = long ? library.allocate(text.length + 1) : library.scratch;
+    library.bytes.set(start === 0 ? text : text.subarray(start), at);
+    library.bytes[at + text.length - start] = 0;
+    if (!long) return at;
+    this.#freeScript();
+    this.#script = { text, at };
+    return at + offset;
+  }
+
+  #freeScript(): void {
+    if (this.#script !== undefined) this.#exports.sqlite3_free(this.#script.at);
+    this.#script = undefined;
+  }
+
+  #adopt(pointer: Pointer, compiling: Compiling, tail: number, sql: string): SqliteStatement {
     const statement = new SqliteStatement(this, this.#library, pointer, {
-      sql: own,
+      sql,
       tail,
       makesSessionState: compiling.makesSessionState,
     });
@@ -233,7 +240,10 @@ export class SqliteConnection implements Connection {
     const asked = question();
     const compiling = this.#compiling;
     const refusal = refusalOf(asked, {
-      sql: compiling?.sql ?? this.#running?.sql ?? '',
+      sql: () =>
+        compiling === undefined
+          ? (this.#running?.sql ?? '')
+          : fromUtf8(compiling.text.subarray(compiling.offset)),
       privileged: this.privileged,
     });
     if (refusal !== undefined) {
@@ -307,6 +317,7 @@ export class SqliteConnection implements Connection {
         statement.release();
       }
     }
+    this.#freeScript();
   }
 
   interrupt(): void {
@@ -378,6 +389,7 @@ export class SqliteConnection implements Connection {
     this.#cache.clear();
     for (const statement of this.#statements) statement.finalize();
     this.#statements.clear();
+    this.#freeScript();
     this.#exports.sqlite3_close_v2(this.db);
     this.#library.takeFailure();
     this.#engine.forget(this);
@@ -386,12 +398,4 @@ export class SqliteConnection implements Connection {
 
 interface CompiledStatement extends Prepared {
   readonly statement: SqliteStatement | undefined;
-}
-
-function malformed(message: string, offset: number): QuorateError {
-  return new QuorateError('SQLITE_ERROR', message, {
-    rawCode: SQLITE.ERROR,
-    extendedCode: 'SQLITE_ERROR',
-    offset,
-  });
 }

@@ -298,6 +298,30 @@ describe('page store, directed', () => {
     expect(h.store.statistics().slots).toBe(before + 4);
   });
 
+  test('a write set with a page 1 that does not fit is named and refused (M10, M17)', () => {
+    const h = new Harness();
+    const pin = h.store.pinHead();
+    h.store.beginWrite(pin);
+    expect(h.store.writeProblem(true)).toBe('there is no page 1');
+    const bad: [(page: Uint8Array) => void, RegExp][] = [
+      [(page) => page.fill(0, 0, 16), /no SQLite header/],
+      [(page) => page.set([0x20], 16), /page size 8192/],
+      [(page) => page.set([1], 18), /file format 1/],
+      [(page) => page.set([7], 31), /header says 7 pages/],
+      [(page) => page.set([7], 95), /bytes 24–27/],
+    ];
+    for (const [damage, message] of bad) {
+      const page = image(1, 1, 2);
+      damage(page);
+      h.store.writeSet.put(1, page, 0);
+      h.store.writeSet.put(2, image(2, 1, 2), 0);
+      expect(h.store.writeProblem(true)).toMatch(message);
+      expect(() => h.store.commit(pin)).toThrow(message);
+    }
+    h.store.release(pin);
+    expect(h.store.statistics().slots).toBe(0);
+  });
+
   test('a second writer is busy, a stale one is told so, a reverted one has lost the slot', () => {
     const h = new Harness();
     h.write([2], undefined, true);
