@@ -39,6 +39,7 @@ export class Node implements NodeServices {
   /** Kept in memory only; lower is preferred for promotion. */
   weight = 0n;
   readonly #core: NodeCore;
+  #handingOver = false;
 
   /**
    * Opens the data directory, restores the newest snapshot and starts. Throws what opening the log throws
@@ -171,6 +172,16 @@ export class Node implements NodeServices {
   /** Ends transactions, proposes everything, then lets `to` take over (0n: the core chooses). RULES S1. */
   async transfer(to: NodeId): Promise<void> {
     if (!this.isLeader()) throw this.#notLeader();
+    if (this.#handingOver) throw changeError('cannot-change', undefined);
+    this.#handingOver = true;
+    try {
+      await this.#transfer(to);
+    } finally {
+      this.#handingOver = false;
+    }
+  }
+
+  async #transfer(to: NodeId): Promise<void> {
     const core = this.#core;
     const { clock } = core.options;
     const drained = core.leadership.led ? await core.calls.drain(TRANSFER_GRACE_MS) : undefined;
