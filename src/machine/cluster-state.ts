@@ -1,8 +1,9 @@
 import { assert, type LogIndex } from '../base/index.ts';
-import { applyCommand } from './applier.ts';
+import { applyCommand, removeDatabase } from './applier.ts';
 import type { Executor } from './executor.ts';
-import { notLeader } from './failure.ts';
+import { failure, notLeader, RAW_CODE } from './failure.ts';
 import type { MachineCore } from './machine-core.ts';
+import type { MachineDatabase } from './machine-database.ts';
 import type { ToMachine } from './messages.ts';
 import { Restorer } from './restorer.ts';
 import type { Sealer } from './sealer.ts';
@@ -81,6 +82,12 @@ export class ClusterState {
       database !== undefined && live !== undefined && live.sequence === sequence,
       () => `publish of ${name} ${sequence}, expected ${live?.sequence}`,
     );
+    if (live.seal === undefined) {
+      this.#sealer.published();
+      this.#deleted(database);
+      this.#advanceTo(index);
+      return;
+    }
     const { store } = database;
     if (store.published.pages === 0) this.#listChanged = true;
     store.publish(live.seal, index);
@@ -92,6 +99,27 @@ export class ClusterState {
       const half = Math.floor((store.statistics().pages * 4096) / 2);
       store.enforceBudget(Math.max(RETAINED_BYTES_MIN, half));
     }
+  }
+
+  /** The deletion of a database was committed: it goes, and those who wait for it find an empty one. */
+  #deleted(old: MachineDatabase): void {
+    const core = this.#core;
+    assert(!old.store.hasUnsealed && old.inFlight.length === 0, 'writes after a deletion');
+    const reason = failure('DATABASE_DELETED', 'the database was deleted', {
+      rawCode: RAW_CODE.abort,
+    });
+    for (const session of core.sessions.values()) {
+      if (session.database !== old) continue;
+      if (session.current?.stream !== undefined) this.#executor.fail(session.current, reason);
+      this.#keeper.lose(session, reason);
+    }
+    removeDatabase(core, old.name);
+    const empty = core.database(old.name);
+    empty.sequence = old.sequence;
+    for (const job of old.waiting) empty.waiting.add(job);
+    for (const job of old.starting) empty.starting.add(job);
+    this.#listChanged = true;
+    this.#queue.woken = true;
   }
 
   apply({ index, command }: Message<'apply'>): void {

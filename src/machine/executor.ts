@@ -2,6 +2,7 @@ import { assert, QuorateError } from '../base/index.ts';
 import type { Connection, Statement } from '../engine/index.ts';
 import { runBatch } from './batch.ts';
 import { isNewNameAllowed } from './database-name.ts';
+import { isDeletion } from './deletion.ts';
 import { describeStatement } from './describe.ts';
 import {
   badName,
@@ -18,6 +19,7 @@ import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
 import type { Observed, RequestEnd, SqlFailure, Submit } from './messages.ts';
 import { isCommit, isDml, isRollback, type Placement, placementOf } from './placement.ts';
+import type { Sealer } from './sealer.ts';
 import { Session } from './session.ts';
 import { loadCounters, statementResult, storeCounters } from './statement-counters.ts';
 import { rowsNotExpected, StatementRun } from './statement-run.ts';
@@ -33,6 +35,7 @@ export class Executor {
   readonly #core: MachineCore;
   readonly #queue: WriteQueue;
   readonly #keeper: TransactionKeeper;
+  readonly #sealer: Sealer;
   /** True when a message waits that must be handled before the next statement. */
   readonly #mustYield: () => boolean;
   readonly jobs = new Map<number, Job>();
@@ -43,11 +46,13 @@ export class Executor {
     core: MachineCore,
     queue: WriteQueue,
     keeper: TransactionKeeper,
+    sealer: Sealer,
     mustYield: () => boolean,
   ) {
     this.#core = core;
     this.#queue = queue;
     this.#keeper = keeper;
+    this.#sealer = sealer;
     this.#mustYield = mustYield;
   }
 
@@ -108,6 +113,7 @@ export class Executor {
     if (job.isBatch) return this.#batch(job, database);
     const { sql } = job.cursor;
     if (sql === undefined) return this.finish(job, { kind: 'done', results: job.results });
+    if (!session.inTransaction && isDeletion(sql)) return this.#end(job, deletionAlone());
     if (session.inTransaction || session.permanent) return this.#onHome(job, database, 'begin');
     const placement = placementOf(sql);
     if (placement !== 'begin' && placement !== 'state') {
@@ -170,6 +176,13 @@ export class Executor {
     assert(home !== undefined, 'a transaction without a connection');
     const statement = this.#prepare(job, home);
     if (statement === undefined) return this.#nothingLeft(job);
+    if (session.inTransaction && isDeletion(statement.sql)) {
+      if (database.owner !== session || !this.#core.mayDelete) {
+        statement.release();
+        return this.#end(job, deletionAlone());
+      }
+      session.deletes = true;
+    }
     if (!statement.readonly && database.owner !== session) {
       if (!this.#queue.admit(database, job, true)) {
         statement.release();
@@ -262,8 +275,12 @@ export class Executor {
     const { home, database } = session;
     assert(home !== undefined && database !== undefined, 'the home is gone');
     const changed = this.#core.guard.takeChanged();
+    const deletes = session.deletes && home.autocommit && isCommit(job.cursor?.sql ?? '');
     if (changed) this.#committed(job, database);
-    else if (session.base !== undefined) job.saw(session.base);
+    else if (deletes && error === undefined && database.store.head.pages > 0) {
+      this.#sealer.delete(database);
+      job.saw(this.#core.speculative(database, database.sequence, true));
+    } else if (session.base !== undefined) job.saw(session.base);
     else if (!home.autocommit && home.transaction === 'none') {
       // BEGIN and the like: nothing has been looked at yet.
       job.saw(this.#core.observedPublished());
@@ -485,6 +502,15 @@ export class Executor {
     else if (session.inTransaction) this.#keeper.idle(session);
     return false;
   }
+}
+
+/** As C has it: BEGIN IMMEDIATE, PRAGMA delete_database, COMMIT (fsm.md §9). */
+function deletionAlone(): SqlFailure {
+  return failure(
+    'SQLITE_ERROR',
+    'PRAGMA delete_database needs a write transaction (BEGIN IMMEDIATE), and members that understand it',
+    { rawCode: RAW_CODE.error },
+  );
 }
 
 /** Whether a failed statement takes its whole transaction with it. */

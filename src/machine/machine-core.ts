@@ -34,6 +34,8 @@ export class MachineCore {
   gateOpen = true;
   draining = false;
   unsealedPages: number;
+  /** No member would misunderstand the deletion of a database (RULES S11). */
+  mayDelete = true;
   /** Runs something as a turn of the machine, with everything that follows from it. Set by the machine. */
   inTurn: (action: () => void) => void = (action) => action();
   readonly #timers = new Set<Timer>();
@@ -90,6 +92,7 @@ export class MachineCore {
       this.epoch !== undefined &&
       this.gateOpen &&
       !this.draining &&
+      !database.deleting &&
       database.store.unsealedPages <= this.unsealedPages
     );
   }

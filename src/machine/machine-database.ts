@@ -13,7 +13,8 @@ const IDLE_HOMES = 8;
 /** A seal on its way through consensus. */
 export interface SealInFlight {
   readonly sequence: number;
-  readonly seal: Seal;
+  /** Undefined: the deletion of the database. */
+  readonly seal: Seal | undefined;
 }
 
 /** One database on the SQL thread: its store, its connections, and who may write. */
@@ -33,6 +34,8 @@ export class MachineDatabase {
   /** Number of the last seal of this epoch. */
   sequence = 0;
   readonly inFlight: SealInFlight[] = [];
+  /** Its deletion is on its way: nothing begins before that is published or dropped. */
+  deleting = false;
   /** Committed into head since the last seal. */
   unsealedTransactions = 0;
   /** Since the process started. */
@@ -82,6 +85,7 @@ export class MachineDatabase {
     this.owner = undefined;
     this.inFlight.length = 0;
     this.sequence = 0;
+    this.deleting = false;
     this.unsealedTransactions = 0;
   }
 }

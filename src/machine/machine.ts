@@ -117,13 +117,14 @@ export class Machine {
     const fail = (job: Job, reason: SqlFailure) => this.#executor.fail(job, reason);
     this.#queue = new WriteQueue(core, fail);
     this.#keeper = new TransactionKeeper(core, this.#queue, fail);
+    this.#sealer = new Sealer(core);
     this.#executor = new Executor(
       core,
       this.#queue,
       this.#keeper,
+      this.#sealer,
       () => this.#decisions.length > 0,
     );
-    this.#sealer = new Sealer(core);
     this.#state = new ClusterState(core, this.#executor, this.#queue, this.#keeper, this.#sealer);
     this.#cuts = new Cuts(core);
     this.#drainer = new Drainer(core, this.#keeper, this.#queue, this.#sealer);
@@ -264,6 +265,7 @@ export class Machine {
         return;
       case 'limits':
         this.#core.unsealedPages = message.unsealedPages;
+        this.#core.mayDelete = message.deletion ?? true;
         this.#queue.woken = true;
         return;
       case 'drain':

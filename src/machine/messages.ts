@@ -177,8 +177,15 @@ export type ToMachine =
   | { readonly kind: 'advance'; readonly index: LogIndex }
   /** Do not start (or start again) transactions: the output gate is full. */
   | { readonly kind: 'gate'; readonly open: boolean }
-  /** Limit of the unsealed difference in pages (64 with C members, RULES M13). */
-  | { readonly kind: 'limits'; readonly unsealedPages: number }
+  /**
+   * Limit of the unsealed difference in pages (64 with C members, RULES M13). `deletion` false: refuse PRAGMA
+   * delete_database, a member is older than C-1.18.3 or of unknown version (RULES S11).
+   */
+  | {
+      readonly kind: 'limits';
+      readonly unsealedPages: number;
+      readonly deletion?: boolean | undefined;
+    }
   /** Before a transfer (S1): start nothing new, end or abort what runs within `graceMs`, seal all, then `drained`. */
   | { readonly kind: 'drain'; readonly id: number; readonly graceMs: number }
   | { readonly kind: 'resume'; readonly id: number }

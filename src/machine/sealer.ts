@@ -1,5 +1,7 @@
 import { assert, PAGE_SIZE_BYTES, type Timer } from '../base/index.ts';
+import type { Seal } from '../pages/index.ts';
 import { encodeFrames } from '../wire/index.ts';
+import { deletionCommand } from './deletion.ts';
 import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
 import { SealPace } from './seal-pace.ts';
@@ -65,6 +67,13 @@ export class Sealer {
     }
   }
 
+  /** Proposes the deletion of a database, after everything that was committed into its head. */
+  delete(database: MachineDatabase): void {
+    if (database.store.hasUnsealed) this.#seal(database);
+    database.deleting = true;
+    this.#propose(database, undefined, 1, deletionCommand(database));
+  }
+
   #comeBack(wait: number): void {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -73,22 +82,31 @@ export class Sealer {
   }
 
   #seal(database: MachineDatabase): void {
-    const { epoch, post } = this.#core;
-    assert(epoch !== undefined, 'a seal without leadership');
     const seal = database.store.seal();
     assert(seal !== undefined, 'a head that differs has a difference');
-    const sequence = ++database.sequence;
     let i = 0;
     const command = encodeFrames(database.name, seal.pageNumbers, (_, target) => {
       seal.copyImage(i++, target, 0);
     });
-    database.inFlight.push({ sequence, seal });
     const transactions = database.unsealedTransactions;
     database.unsealedTransactions = 0;
-    database.seals++;
-    this.#pace.sealed();
     this.#turns.delete(database.name);
     this.#turns.add(database.name);
+    this.#propose(database, seal, transactions, command);
+  }
+
+  #propose(
+    database: MachineDatabase,
+    seal: Seal | undefined,
+    transactions: number,
+    command: Uint8Array<ArrayBuffer>,
+  ): void {
+    const { epoch, post } = this.#core;
+    assert(epoch !== undefined, 'a seal without leadership');
+    const sequence = ++database.sequence;
+    database.inFlight.push({ sequence, seal });
+    database.seals++;
+    this.#pace.sealed();
     post({ kind: 'seal', epoch, database: database.name, sequence, transactions, command }, [
       command.buffer,
     ]);

@@ -26,6 +26,8 @@ export class Session {
   /** What the open transaction has pinned; undefined before its first statement that looks at the database. */
   base: Observed | undefined;
   aborted: Aborted | undefined;
+  /** The open transaction is to delete the database when it commits. */
+  deletes = false;
   /** The request that runs or waits; the others stand in `queue`. */
   current: Job | undefined;
   readonly queue: Job[] = [];
@@ -69,6 +71,7 @@ export class Session {
   /** Forgets the transaction: it has ended, however. */
   endTransaction(): void {
     this.inTransaction = false;
+    this.deletes = false;
     this.base = undefined;
     this.transactionDeadline = Number.POSITIVE_INFINITY;
     this.idleTimer?.cancel();

@@ -23,6 +23,8 @@ export class SqlGuard {
       if (changed) this.#changed = true;
     },
     progress: () => this.#progress(),
+    // What it does is done at COMMIT (deletion.ts).
+    pragma: (name) => (name === 'delete_database' ? { kind: 'none' } : undefined),
   };
 
   constructor(clock: Clock, drain: () => void) {

@@ -30,7 +30,7 @@ export class WriteQueue {
       return true;
     }
     const begun = job.session.inTransaction;
-    if (begun || this.#core.mayBegin(database)) {
+    if ((begun && !database.deleting) || this.#core.mayBegin(database)) {
       if (!writes) return true;
       if (database.owner === undefined && database.waiting.size === 0) return true;
     }
@@ -73,7 +73,7 @@ export class WriteQueue {
         this.#grant(job, run);
       }
       for (const job of database.waiting) {
-        if (database.owner !== undefined) break;
+        if (database.owner !== undefined || database.deleting) break;
         if (!job.session.inTransaction && !this.#core.mayBegin(database)) break;
         database.waiting.delete(job);
         this.#grant(job, run);
