@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { PAGE_SIZE_BYTES } from '../base/index.ts';
 import {
   type PageSource,
@@ -379,6 +379,29 @@ describe('page store, directed', () => {
     h.store.collect();
     expect(h.store.enforceBudget(PAGE_SIZE_BYTES * 8)).toBe(0);
     h.store.release(young);
+    h.end();
+  });
+
+  test('a version published between the look and the pin is the one that is pinned', () => {
+    const h = new Harness();
+    const round = (): void => {
+      h.write([2, 3], undefined, true);
+      h.seal();
+      h.publish();
+    };
+    round();
+    const claim = vi.spyOn(Atomics, 'compareExchange').mockImplementationOnce((...args) => {
+      claim.mockRestore();
+      round();
+      return Reflect.apply(Atomics.compareExchange, Atomics, args);
+    });
+    const pin = h.shared.pinPublished();
+    const model = h.published;
+    expectContent(h.shared, pin.version, model);
+    round();
+    round();
+    expectContent(h.shared, pin.version, model);
+    h.shared.release(pin);
     h.end();
   });
 
