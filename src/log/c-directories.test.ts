@@ -23,7 +23,8 @@ interface Expected {
 
 function diskOf(directory: string): SimulatedDisk {
   const disk = new SimulatedDisk({ random: new SeededRandom(1) });
-  for (const name of readdirSync(directory)) disk.put(name, readFileSync(join(directory, name)));
+  for (const name of readdirSync(directory))
+    disk.put(name, new Uint8Array(readFileSync(join(directory, name))));
   return disk;
 }
 
@@ -56,11 +57,19 @@ async function replay(log: DurableLog, recovered: Recovered): Promise<Databases>
     if (command.kind !== 'frames') return;
     pages = databases.get(command.database) ?? new Map();
     databases.set(command.database, pages);
-    command.pageNumbers.forEach((page, i) => pages.set(page, frameImage(command, i)));
+    for (const [i, page] of command.pageNumbers.entries()) pages.set(page, frameImage(command, i));
     const first = command.pageNumbers.includes(1) ? pages.get(1) : undefined;
     if (first) dropAbove(new DataView(first.buffer, first.byteOffset).getUint32(28));
   });
   return databases;
+}
+
+/** The same without the bytes, which are slow to compare one by one. */
+function summary(recovered: Recovered) {
+  const entries = recovered.entries.map(
+    (entry) => `${entry.term} ${entry.type} ${sha256(entry.data)}`,
+  );
+  return { ...recovered, entries };
 }
 
 function sha256(bytes: Uint8Array): string {
@@ -74,7 +83,7 @@ describe.each(DIRECTORIES)('directory of a C node: %s', (name) => {
     const disk = diskOf(join(ROOT, name, 'data'));
     const described = await describeDirectory(disk.mount());
     const { log, recovered } = await openLog(disk.mount());
-    expect(described).toEqual(recovered);
+    expect(summary(described)).toEqual(summary(recovered));
     expect(recovered).toMatchObject({
       term: expected.term,
       vote: BigInt(expected.vote),
@@ -103,7 +112,7 @@ describe.each(DIRECTORIES)('directory of a C node: %s', (name) => {
     await first.log.close();
     expect(disk.names().filter((file) => /^(open|tmp)-/.test(file))).toEqual([]);
     const again = await openLog(disk.mount());
-    expect(again.recovered).toEqual({ ...first.recovered, notes: [] });
+    expect(summary(again.recovered)).toEqual({ ...summary(first.recovered), notes: [] });
     await again.log.close();
   });
 
@@ -125,8 +134,8 @@ it('reads metadata of C nodes after elections', async () => {
   expect(samples.length).toBeGreaterThan(5);
   for (const sample of samples) {
     const disk = new SimulatedDisk({ random: new SeededRandom(1) });
-    disk.put('metadata1', Buffer.from(sample.metadata1, 'hex'));
-    disk.put('metadata2', Buffer.from(sample.metadata2, 'hex'));
+    disk.put('metadata1', new Uint8Array(Buffer.from(sample.metadata1, 'hex')));
+    disk.put('metadata2', new Uint8Array(Buffer.from(sample.metadata2, 'hex')));
     expect(await describeDirectory(disk.mount())).toMatchObject({
       term: sample.term,
       vote: BigInt(sample.vote),

@@ -89,6 +89,7 @@ export class DurableLog {
   #broken: unknown;
   #closed: Promise<void> | undefined;
   #bytesAtFloor = 0;
+  #floorDue = false;
 
   /** For `openLog` only. */
   constructor(
@@ -300,8 +301,11 @@ export class DurableLog {
   async #replaceLog(info: SnapshotInfo, file: SnapshotFileWriter): Promise<void> {
     const { index, term: lastTerm } = info;
     await this.#segments.rotate();
+    // Until the old log is gone the floor may only demand what both histories have.
+    const common = this.#snapshots.newest ?? { index: 0, term: 0 };
     const metadataVersion = this.#metadata.version;
-    await this.#floor.lower({ index, term: lastTerm, metadataVersion });
+    await this.#floor.lower({ index: common.index, term: common.term, metadataVersion });
+    this.#floorDue = true;
     await this.#snapshots.store(file);
     await this.#segments.reset(index, lastTerm);
     await this.#snapshots.removeOld();
@@ -457,7 +461,7 @@ export class DurableLog {
     const { current } = this.#floor;
     const grown = this.#disk.counters.writtenBytes - this.#bytesAtFloor;
     const stale = current?.metadataVersion !== this.#metadata.version;
-    if (!stale && grown < FLOOR_BYTES) return;
+    if (!stale && !this.#floorDue && grown < FLOOR_BYTES) return;
     try {
       await this.#writeFloor();
     } catch (error) {
@@ -470,6 +474,7 @@ export class DurableLog {
     const { lastIndex: index, lastTerm } = this.#segments;
     if (index === 0) return;
     this.#bytesAtFloor = this.#disk.counters.writtenBytes;
+    this.#floorDue = false;
     const metadataVersion = this.#metadata.version;
     await this.#floor.write({ index, term: lastTerm, metadataVersion });
   }

@@ -44,9 +44,9 @@ it('keeps a log on the real disk over a restart', async () => {
     configurationIndex: logIndex(1),
     configuration,
   };
-  const writer = await log.beginSnapshot(info, 24, 10);
+  const writer = await log.beginSnapshot(info, 16, 10);
   await writer.write(Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0));
-  await writer.write(new Uint8Array(16));
+  await writer.write(new Uint8Array(8));
   await writer.finish();
   await log.close();
 
@@ -66,6 +66,6 @@ it('keeps a log on the real disk over a restart', async () => {
   });
   expect(again.recovered.entries[99 - 2]?.data[0]).toBe(99);
   const content = await again.log.readSnapshot(info);
-  expect(content.contentBytes).toBe(24);
+  expect(content.contentBytes).toBe(16);
   await again.log.close();
 });

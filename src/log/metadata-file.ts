@@ -29,8 +29,8 @@ export interface LoadedMetadata {
 }
 
 /**
- * Loads `metadata1` and `metadata2` (disk-format.md §3): the higher version wins. A short file is an
- * unfinished first write. Throws LOG_DAMAGED or FORMAT_UNSUPPORTED.
+ * Loads `metadata1` and `metadata2` (disk-format.md §3): the higher version wins. A short or
+ * zero file is an unfinished first write. Throws LOG_DAMAGED or FORMAT_UNSUPPORTED.
  */
 export async function loadMetadata(
   disk: Disk,
@@ -65,6 +65,8 @@ async function loadCopy(
   const place = { directory: disk.path, file };
   if (size > METADATA_BYTES) throw logDamaged(place, `it has ${size} bytes`, AFFECTED);
   const bytes = await readWhole(disk, file, size);
+  // The first write of a node that creates the file in place: its length came before its content.
+  if (bytes.every((byte) => byte === 0)) return undefined;
   if (bytes[0] > 1 && bytes.subarray(1, 8).every((byte) => byte === 0)) {
     throw formatUnsupported(place, `its format is ${bytes[0]}`);
   }

@@ -1,4 +1,4 @@
-import { assert, type Disk, type DiskFile, type Entry } from '../base/index.ts';
+import { assert, type Disk, DiskError, type DiskFile, type Entry } from '../base/index.ts';
 import { BATCH_ENTRIES_MAX } from '../wire/index.ts';
 import { batchBytes, encodeBatch, groupMark } from './batch.ts';
 import { isFull } from './errors.ts';
@@ -284,6 +284,16 @@ export class SegmentWriter {
    */
   async #takeBack(group: WriteGroup): Promise<void> {
     if (!group.written) return;
+    try {
+      await this.#cutBack(group);
+    } catch (error) {
+      // This is no longer a full disk: entries that failed may still stand there.
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new DiskError('EIO', `a failed write could not be taken back: ${reason}`, error);
+    }
+  }
+
+  async #cutBack(group: WriteGroup): Promise<void> {
     const segment = this.#current;
     if (segment !== undefined && segment === group.startSegment) {
       segment.usedBytes = group.startUsedBytes;

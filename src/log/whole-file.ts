@@ -57,19 +57,12 @@ export async function writeInPlace(disk: Disk, name: string, bytes: Uint8Array):
   } catch (error) {
     if (!(error instanceof DiskError && error.code === 'ENOENT')) throw error;
   }
-  await createDurably(disk, name, bytes);
-}
-
-/** A file that exists is taken to have a durable name, so nothing half-made may stay behind. */
-async function createDurably(disk: Disk, name: string, bytes: Uint8Array): Promise<void> {
-  const file = await disk.open(name, 'create');
+  // A file that grows can have its new length but not its content after a crash; a renamed one is whole.
+  await writeTemporary(disk, name, [bytes]);
   try {
-    await file.write(0, [bytes]);
-    await file.sync();
-    await file.close();
-    await disk.syncDirectory();
+    await publish(disk, name);
   } catch (error) {
-    await file.close().catch(() => undefined);
+    // A file that is found later is taken to have a durable name.
     await disk.remove(name);
     throw error;
   }

@@ -7,7 +7,7 @@ import {
   type OpenMode,
   type Random,
 } from '../base/index.ts';
-import { DirectoryImage, type FileImage } from './disk-image.ts';
+import { DirectoryImage, type FileImage, SECTOR_BYTES } from './disk-image.ts';
 
 /** What programs ask of the disk, for fault hooks and statistics. */
 export type DiskCallKind =
@@ -149,7 +149,8 @@ export class SimulatedDisk {
   ): Promise<T> {
     await this.#delay();
     this.#checkLife(life);
-    const fault = this.#fault?.({ number: ++this.#calls, kind, name });
+    const number = ++this.#calls;
+    const fault = this.#fault?.({ number, kind, name });
     if (fault?.kind === 'crash-before') this.crash();
     this.#checkLife(life);
     if (fault?.kind === 'short') partial?.();
@@ -157,8 +158,12 @@ export class SimulatedDisk {
       if (kind === 'sync') this.#directory.names.get(name)?.failSync(this.#options.random);
       throw new DiskError(fault.code, `cannot ${kind} ${name}: ${fault.code} (simulated)`);
     }
-    const result = run(this.#directory);
-    if (fault?.kind === 'crash-after') this.crash();
+    let result: T;
+    try {
+      result = run(this.#directory);
+    } finally {
+      if (fault?.kind === 'crash-after') this.crash();
+    }
     // The other half of the time passes with the effect in memory only: a crash can tear it.
     await this.#delay();
     this.#checkLife(life);
@@ -331,11 +336,12 @@ class SimulatedFile implements DiskFile {
     return result;
   }
 
-  /** Writes the given part of the chunks, as far as the space goes. */
+  /** Writes the chunks, or a part of them that ends with a sector: sectors are written whole or not at all. */
   #write(offset: number, chunks: readonly Uint8Array[], part: number): void {
     const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     this.#disk.checkSpace(offset + length - this.#image.size);
-    let left = Math.floor(length * part);
+    const end = Math.floor((offset + length * part) / SECTOR_BYTES) * SECTOR_BYTES;
+    let left = part === 1 ? length : Math.max(0, end - offset);
     let at = offset;
     for (const chunk of chunks) {
       const taken = Math.min(left, chunk.length);
