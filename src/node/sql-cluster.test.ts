@@ -139,6 +139,17 @@ describe('with SQLite', () => {
     expect(rows.length).toBe(50_000);
   });
 
+  test('hundreds of writes one after another: whatever SQLite does between commit and return', async () => {
+    cluster.sql = true;
+    await cluster.start(1n, 'bootstrap');
+    await query(1n, 'create table t(v)');
+    for (let i = 0; i < 400; i++) {
+      const { result } = await cluster.execute(1n, `insert into t values(${i})`);
+      expect(result.kind).toBe('done');
+    }
+    expect(await query(1n, 'select count(*) from t')).toEqual([[400]]);
+  });
+
   test('describe, script and batch', async () => {
     cluster.sql = true;
     await cluster.three();
