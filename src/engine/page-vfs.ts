@@ -24,6 +24,8 @@ const DEVICE_CHARACTERISTICS = 0x9800;
 const SECTOR_BYTES = 512;
 const FILE_BYTES = 8;
 const PATH_BYTES = 512;
+const LETTER_E = 0x65;
+const LETTER_X = 0x78;
 const VFS_NAME = 'quorate';
 /** Julian day of 1970-01-01 in milliseconds. */
 const JULIAN_EPOCH_MS = 210_866_760_000_000;
@@ -292,7 +294,11 @@ export class PageVfs {
   #pragma(file: FileHandle, argument: Pointer): number {
     if (file.configuring) return SQLITE.NOTFOUND;
     const library = this.#library;
-    const [, name, value] = library.words.subarray(argument >> 2, (argument >> 2) + 3);
+    const { bytes, words } = library;
+    const name = words[(argument >> 2) + 1];
+    const value = words[(argument >> 2) + 2];
+    // SQLite 3.54 announces every write transaction with a pragma `experimental_…` of its own.
+    if (bytes[name] === LETTER_E && bytes[name + 1] === LETTER_X) return SQLITE.NOTFOUND;
     const text = library.text(name).toLowerCase();
     const answer = answerPragma(text, value === 0 ? undefined : library.text(value), file.hooks);
     if (answer === undefined) return SQLITE.NOTFOUND;

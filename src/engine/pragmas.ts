@@ -64,8 +64,6 @@ export function answerPragma(
   argument: string | undefined,
   hooks: ConnectionHooks,
 ): PragmaAnswer | undefined {
-  // SQLite 3.54 announces every write transaction with a pragma of its own.
-  if (name.startsWith('experimental_pragma_')) return undefined;
   const answer = hooks.pragma?.(name, argument);
   if (answer !== undefined) return answer;
   if (name === 'journal_mode') return { kind: 'row', text: 'wal' };

@@ -1,5 +1,5 @@
 export * from './contract.ts';
-export { headerPages, pageOneProblem, sizeAfterUpdate } from './page-one.ts';
+export { headerPages, headerTextEncoding, pageOneProblem, sizeAfterUpdate } from './page-one.ts';
 export { PageStore, type PageStoreOptions } from './page-store.ts';
 export { PageStoreBuilder } from './page-store-builder.ts';
 export { SharedPageReader } from './shared-page-reader.ts';

@@ -22,6 +22,11 @@ export function headerPages(pageOne: Uint8Array): number {
   return header(pageOne, 28);
 }
 
+/** Text encoding as page 1 says it (offset 56): 1 = UTF-8; 2 and 3 = UTF-16, which this build of SQLite cannot open (RULES S12). */
+export function headerTextEncoding(pageOne: Uint8Array): number {
+  return header(pageOne, 56);
+}
+
 /** What is wrong with a page 1 that should belong to a database of `pages` pages (RULES M10), or undefined. */
 export function pageOneProblem(image: Uint8Array, pages: number): string | undefined {
   for (let i = 0; i < MAGIC.length; i++) {

@@ -21,10 +21,12 @@ export function difference(memory: SlotMemory, base: Extent, next: Extent): Int3
     const first = leaf * NODE_WORDS + 1;
     const last = Math.min(next.pages, first + NODE_WORDS - 1);
     if (before === after && last <= base.pages) continue;
+    const was = before === ABSENT ? undefined : memory.node(before);
+    const is = after === ABSENT ? undefined : memory.node(after);
     for (let page = first; page <= last; page++) {
-      const was = before === ABSENT ? ABSENT : memory.word(before, page - first);
-      const is = after === ABSENT ? ABSENT : memory.word(after, page - first);
-      if ((was !== is || page > base.pages) && page !== LOCK_BYTE_PAGE) numbers.push(page);
+      const i = page - first;
+      const differs = (was?.[i] ?? ABSENT) !== (is?.[i] ?? ABSENT);
+      if ((differs || page > base.pages) && page !== LOCK_BYTE_PAGE) numbers.push(page);
     }
   }
   return Int32Array.from(numbers);

@@ -6,9 +6,17 @@ const ENTRY_WORDS = 3;
 const PIN = 0;
 const OWNER = 1;
 const KILLED = 2;
+/** Before the entries: how many of them were ever in use, so that the writer need not look at the others. */
+const HIGHEST = 0;
+const HEADER_WORDS = 1;
+const TABLE_WORDS = HEADER_WORDS + SHARED_PINS * ENTRY_WORDS;
+
+function position(entry: number): number {
+  return HEADER_WORDS + entry * ENTRY_WORDS;
+}
 
 export function createPinTable(): SharedArrayBuffer {
-  return new SharedArrayBuffer(SHARED_PINS * ENTRY_WORDS * 4);
+  return new SharedArrayBuffer(TABLE_WORDS * 4);
 }
 
 /**
@@ -29,41 +37,56 @@ export class PinTable {
 
   constructor(buffer: SharedArrayBuffer) {
     this.#words = new Int32Array(buffer);
-    assert(this.#words.length === SHARED_PINS * ENTRY_WORDS, 'a pin table of another size');
+    assert(this.#words.length === TABLE_WORDS, 'a pin table of another size');
   }
 
   /** Takes a free entry for `owner`; -1 when there is none. */
   claim(owner: number, generation: number): number {
     const word = pinWord(generation);
     for (let entry = 0; entry < SHARED_PINS; entry++) {
-      const at = entry * ENTRY_WORDS;
+      const at = position(entry);
       if (Atomics.load(this.#words, at) !== 0) continue;
       if (Atomics.compareExchange(this.#words, at, 0, word) !== 0) continue;
       Atomics.store(this.#words, at + KILLED, 0);
       Atomics.store(this.#words, at + OWNER, owner);
+      this.#raise(entry + 1);
       return entry;
     }
     return -1;
   }
 
+  #raise(count: number): void {
+    for (;;) {
+      const known = Atomics.load(this.#words, HIGHEST);
+      if (known >= count) return;
+      if (Atomics.compareExchange(this.#words, HIGHEST, known, count) === known) return;
+    }
+  }
+
+  /** Position after the last entry that was ever in use. */
+  get #end(): number {
+    return position(Atomics.load(this.#words, HIGHEST));
+  }
+
   /** Moves a claimed entry to another generation. */
   set(entry: number, generation: number): void {
-    Atomics.store(this.#words, entry * ENTRY_WORDS + PIN, pinWord(generation));
+    Atomics.store(this.#words, position(entry) + PIN, pinWord(generation));
   }
 
   release(entry: number): void {
-    Atomics.store(this.#words, entry * ENTRY_WORDS + OWNER, 0);
-    Atomics.store(this.#words, entry * ENTRY_WORDS + PIN, 0);
+    Atomics.store(this.#words, position(entry) + OWNER, 0);
+    Atomics.store(this.#words, position(entry) + PIN, 0);
   }
 
   isKilled(entry: number): boolean {
-    return Atomics.load(this.#words, entry * ENTRY_WORDS + KILLED) !== 0;
+    return Atomics.load(this.#words, position(entry) + KILLED) !== 0;
   }
 
   /** True when another thread pins this generation. For the writer. */
   has(generation: number): boolean {
     const word = pinWord(generation);
-    for (let at = 0; at < this.#words.length; at += ENTRY_WORDS) {
+    const end = this.#end;
+    for (let at = HEADER_WORDS; at < end; at += ENTRY_WORDS) {
       if (Atomics.load(this.#words, at) === word) return true;
     }
     return false;
@@ -72,7 +95,8 @@ export class PinTable {
   /** Asks the holders of this generation to give it up (RULES S5). */
   kill(generation: number): void {
     const word = pinWord(generation);
-    for (let at = 0; at < this.#words.length; at += ENTRY_WORDS) {
+    const end = this.#end;
+    for (let at = HEADER_WORDS; at < end; at += ENTRY_WORDS) {
       if (Atomics.load(this.#words, at) === word) Atomics.store(this.#words, at + KILLED, 1);
     }
   }
@@ -80,7 +104,7 @@ export class PinTable {
   /** Releases the pins of a thread that ended without releasing them. */
   releaseOwner(owner: number): void {
     for (let entry = 0; entry < SHARED_PINS; entry++) {
-      if (Atomics.load(this.#words, entry * ENTRY_WORDS + OWNER) === owner) this.release(entry);
+      if (Atomics.load(this.#words, position(entry) + OWNER) === owner) this.release(entry);
     }
   }
 }
