@@ -255,3 +255,19 @@ describe('broken invariants', () => {
     ).toThrow(/command format 9/);
   });
 });
+
+describe('commits seen by the progress hook', () => {
+  // SQLite calls the hook at the end of a COMMIT when a thousand operations have added up over many statements.
+  it('every answer names the seal that its changes went into', () => {
+    const world = new World();
+    world.lead();
+    world.run('create table t(id integer primary key, x)');
+    world.settle();
+    for (let i = 1; i <= 400; i++) {
+      const request = world.statement('insert into t(x) values(?)', [i]);
+      const sealed = world.seals.at(-1);
+      expect(world.last(request)?.observed).toMatchObject({ sequence: sealed?.sequence });
+      world.settle();
+    }
+  });
+});

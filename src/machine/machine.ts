@@ -96,7 +96,7 @@ export class Machine {
     arena.onSlab = (index, buffer) => this.directory.slab(index, buffer);
     this.#guard = new SqlGuard(clock, () => {
       this.#port.drain();
-      this.#sealer.run();
+      if (!this.#guard.hasUnansweredCommit) this.#sealer.run();
     });
     this.#engine = createEngine(options.module, {
       clock,

@@ -48,6 +48,14 @@ export class SqlGuard {
     }
   }
 
+  /**
+   * A commit went into head and its answer does not yet say in which seal it is: SQLite calls the progress hook also
+   * at the very end of a COMMIT, and a seal made there would get the number that the answer is about to name as the next.
+   */
+  get hasUnansweredCommit(): boolean {
+    return this.#changed;
+  }
+
   takeChanged(): boolean {
     const changed = this.#changed;
     this.#changed = false;
