@@ -6,7 +6,9 @@ const SEEDS = Number(process.env.RAFT_SEEDS ?? 200);
 const FIRST = Number(process.env.RAFT_FIRST_SEED ?? 1);
 const STEPS = Number(process.env.RAFT_STEPS ?? 3000);
 
-test(`no invariant breaks and every healed cluster goes on, ${SEEDS} seeds`, () => {
+test(`no invariant breaks and every healed cluster goes on, ${SEEDS} seeds`, {
+  timeout: 60_000 + SEEDS * 200,
+}, () => {
   const totals = { commits: 0, elections: 0, reads: 0, installs: 0, changes: 0, transfers: 0 };
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     const run = new RandomRun(seed);
