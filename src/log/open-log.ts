@@ -66,8 +66,13 @@ export async function openLog(
       (options.log ?? silent)('warn', note, { directory: disk.path });
     }
     const log = new DurableLog(counting, lock, loaded, options.segmentBytes ?? SEGMENT_BYTES);
+    const recovered = recoveredFrom(loaded);
+    // A term that only the log shows must not depend on the entry that shows it.
+    if (recovered.term > loaded.metadata.term) {
+      await log.persist([{ kind: 'metadata', term: recovered.term, vote: recovered.vote }]);
+    }
     log.start();
-    return { log, recovered: recoveredFrom(loaded) };
+    return { log, recovered };
   } catch (error) {
     await lock.release();
     throw diskFailure(error, 'opening the log');
