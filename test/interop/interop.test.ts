@@ -71,6 +71,12 @@ async function shell(
   return result.output;
 }
 
+/** Statements that become one log entry each. */
+function inserts(count: number, text: string): string {
+  const one = (_: unknown, i: number): string => `INSERT INTO t (v) VALUES ('${text} ${i}');`;
+  return Array.from({ length: count }, one).join(' ');
+}
+
 function goDriver(nodes: readonly NodeProcess[], test: string, onOutput?: (text: string) => void) {
   return runCommand(
     [peers.goDriver, nodes.map((node) => node.address).join(','), `${test}.db`, test],
@@ -158,8 +164,7 @@ describe.skipIf(typeof built === 'string')(
       await eventually('a leader', () => cluster([first], 'add', '2', second.address));
       await cluster([first], 'assign', '2', 'voter');
       await shell([first], 'mixed.db', 'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)');
-      for (let i = 0; i < 80; i++)
-        await shell([first], 'mixed.db', `INSERT INTO t (v) VALUES ('row ${i}')`);
+      await shell([first], 'mixed.db', inserts(80, 'row'));
       const c = await start(
         NodeProcess.c(peers.cNode, 3, await freePort(), mkdtempSync(join(root, 'mixed-3-')), 100),
       );
@@ -189,8 +194,7 @@ describe.skipIf(typeof built === 'string')(
       await eventually('the C node to serve', () =>
         shell([c], 'handed.db', 'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)'),
       );
-      for (let i = 0; i < 20; i++)
-        await shell([c], 'handed.db', `INSERT INTO t (v) VALUES ('c ${i}')`);
+      await shell([c], 'handed.db', inserts(20, 'c'));
       const rows = await shell([c], 'handed.db', 'SELECT * FROM t');
       await c.stop('SIGKILL');
       cpSync(directory, `${directory}-copy`, { recursive: true });
@@ -199,8 +203,7 @@ describe.skipIf(typeof built === 'string')(
       expect(
         await eventually('Quorate to serve', () => shell([q], 'handed.db', 'SELECT * FROM t')),
       ).toBe(rows);
-      for (let i = 0; i < 20; i++)
-        await shell([q], 'handed.db', `INSERT INTO t (v) VALUES ('q ${i}')`);
+      await shell([q], 'handed.db', inserts(20, 'q'));
       const more = await shell([q], 'handed.db', 'SELECT * FROM t');
       await q.stop('SIGTERM');
 
