@@ -279,21 +279,26 @@ export class DurableLog {
     const end = (): void => {
       if (this.#snapshotWriter === writer) this.#snapshotWriter = undefined;
     };
+    /** A failure ends the snapshot; the first error is the one to report. */
+    const orDiscard = async (run: () => Promise<void>): Promise<void> => {
+      try {
+        await run();
+      } catch (error) {
+        await writer.discard().catch(() => undefined);
+        end();
+        throw error;
+      }
+    };
     return {
-      write: (chunk) => guarded(() => writer.write(chunk)),
+      write: (chunk) => guarded(() => orDiscard(() => writer.write(chunk))),
       finish: () =>
-        guarded(async () => {
-          try {
+        guarded(() =>
+          orDiscard(async () => {
             await writer.finish();
             await commit(writer);
-          } catch (error) {
-            // The first error is the one to report.
-            await writer.discard().catch(() => undefined);
-            throw error;
-          } finally {
             end();
-          }
-        }),
+          }),
+        ),
       abort: () => guarded(() => writer.discard()).finally(end),
     };
   }

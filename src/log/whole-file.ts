@@ -28,8 +28,12 @@ export async function writeTemporary(
   try {
     await file.write(0, chunks);
     await file.sync();
-  } finally {
     await file.close();
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    // On a full disk every block counts; the next start would remove it, too.
+    await disk.remove(temporary).catch(() => undefined);
+    throw error;
   }
 }
 
