@@ -28,6 +28,8 @@ export const LIMITS = {
   rowsBatchBytes: 4096,
   /** Row batches that a reader may be ahead of its consumer. */
   rowsBatchesAhead: 2,
+  /** Memory of a SQLite instance above which it is replaced when nobody has state in it. */
+  engineBytes: 256 * 1024 * 1024,
   connections: 1024,
   connectionsPerAddress: 1024,
   statementsPerConnection: 1024,

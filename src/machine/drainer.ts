@@ -29,7 +29,7 @@ export class Drainer {
   }
 
   #abortAll(): void {
-    for (const session of this.#core.sessions.values()) {
+    for (const session of [...this.#core.allSessions()]) {
       this.#keeper.abort(
         session,
         failure('LEADERSHIP_TRANSFER', 'leadership is being handed over', {
@@ -43,7 +43,7 @@ export class Drainer {
   /** At the end of every turn: seals and reports once no transaction is open. */
   run(): void {
     if (this.#id === undefined) return;
-    for (const session of this.#core.sessions.values()) if (session.inTransaction) return;
+    for (const session of this.#core.allSessions()) if (session.inTransaction) return;
     this.#timer?.cancel();
     this.#sealer.sealAll();
     this.#core.post({ kind: 'drained', id: this.#id });

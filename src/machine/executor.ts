@@ -69,7 +69,11 @@ export class Executor {
   }
 
   #session(id: number): Session {
-    if (id === 0) return new Session(0);
+    if (id === 0) {
+      const passing = new Session(0);
+      this.#core.passing.add(passing);
+      return passing;
+    }
     let session = this.#core.sessions.get(id);
     if (session === undefined) {
       session = new Session(id);
@@ -492,7 +496,10 @@ export class Executor {
     const { session } = job;
     this.#queue.forget(job);
     let last = end;
-    if (session.id === 0) last = this.#keeper.leaveNothing(job, end);
+    if (session.id === 0) {
+      last = this.#keeper.leaveNothing(job, end);
+      this.#core.passing.delete(session);
+    }
     if (last.kind === 'failed') job.rows = [];
     job.done = true;
     this.jobs.delete(job.submit.request);

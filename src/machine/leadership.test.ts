@@ -13,7 +13,7 @@ useSqlite(
 const A: Partial<Submit> = { session: 1 };
 const B: Partial<Submit> = { session: 2 };
 const ENDLESS =
-  'with recursive c(n) as (select 1 union all select n + 1 from c) insert into t(x) select max(n) from c';
+  'with recursive c(n) as (select 1 union all select n + 1 from c where n < 5000000) insert into t(x) select max(n) from c';
 
 function ready(): World {
   const world = new World();
@@ -102,6 +102,7 @@ describe('the end of an epoch', () => {
     const request = world.statement(ENDLESS);
     world.port.onDrain = undefined;
     expect(drains).toBeGreaterThanOrEqual(5);
+    expect(drains).toBeLessThan(50);
     expect(world.code(request)).toBe('NOT_LEADER');
     world.index++;
     expect(content(world)).toEqual(contentOf(follower.world));
@@ -213,6 +214,24 @@ describe('handing over (RULES S1)', () => {
     expect([world.isDone(waiting), world.isDone(begin)]).toEqual([false, false]);
     world.send({ kind: 'resume', id: 7 });
     expect([world.code(waiting), world.code(begin)]).toEqual(['done', 'done']);
+  });
+
+  it('ends the transaction of a script that waits', () => {
+    const world = ready();
+    world.run('begin immediate', [], A);
+    const script = world.submit({
+      action: 'script',
+      sql: 'begin; select * from t; insert into t(x) values(9); commit',
+      parameters: [],
+      rows: 'drop',
+    });
+    expect(world.isDone(script)).toBe(false);
+    world.send({ kind: 'drain', id: 9, graceMs: 100 });
+    world.clock.advance(101);
+    world.collect();
+    expect(world.code(script)).toBe('LEADERSHIP_TRANSFER');
+    expect(world.others.at(-1)).toEqual({ kind: 'drained', id: 9 });
+    expect(world.seals).toEqual([]);
   });
 
   it('lets a transaction end within the grace', () => {

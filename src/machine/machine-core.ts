@@ -8,7 +8,8 @@ import type { SqlGuard } from './sql-guard.ts';
 import type { StoreDirectory } from './store-directory.ts';
 
 export interface MachineCoreOptions {
-  readonly engine: Engine;
+  /** Makes an instance of SQLite. */
+  readonly createEngine: () => Engine;
   readonly arena: SlotArena;
   readonly clock: Clock;
   readonly limits: Limits;
@@ -19,7 +20,8 @@ export interface MachineCoreOptions {
 
 /** What the parts of the machine share: the databases, the sessions, and what leadership and limits allow. */
 export class MachineCore {
-  readonly engine: Engine;
+  readonly #createEngine: () => Engine;
+  #engine: Engine;
   readonly arena: SlotArena;
   readonly clock: Clock;
   readonly limits: Limits;
@@ -28,6 +30,8 @@ export class MachineCore {
   readonly post: (message: FromMachine, transfer?: readonly ArrayBuffer[]) => void;
   readonly databases = new Map<string, MachineDatabase>();
   readonly sessions = new Map<number, Session>();
+  /** The sessions of requests that have none: each lives as long as its request. */
+  readonly passing = new Set<Session>();
   /** The leadership that may execute; undefined = nothing is executed (RULES M2). */
   epoch: number | undefined;
   applied: LogIndex = logIndex(0);
@@ -41,7 +45,8 @@ export class MachineCore {
   readonly #timers = new Set<Timer>();
 
   constructor(options: MachineCoreOptions) {
-    this.engine = options.engine;
+    this.#createEngine = options.createEngine;
+    this.#engine = options.createEngine();
     this.arena = options.arena;
     this.clock = options.clock;
     this.limits = options.limits;
@@ -49,6 +54,27 @@ export class MachineCore {
     this.directory = options.directory;
     this.post = options.post;
     this.unsealedPages = options.limits.unsealedPages;
+  }
+
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  /**
+   * The memory of an instance never shrinks: one that a large transaction has blown up is replaced as soon as no session has a
+   * connection of its own (RULES S8). Between two statements only.
+   */
+  renewEngine(): void {
+    if (this.#engine.memoryBytes <= this.limits.engineBytes) return;
+    for (const session of this.allSessions()) if (session.home !== undefined) return;
+    this.#engine.closeAll();
+    for (const database of this.databases.values()) database.forgetConnections();
+    this.#engine = this.#createEngine();
+  }
+
+  *allSessions(): Iterable<Session> {
+    yield* this.sessions.values();
+    yield* this.passing;
   }
 
   /** As `Clock.after`; what is called is a turn of the machine. */
@@ -80,7 +106,7 @@ export class MachineCore {
 
   /** Makes a store the database of this name, instead of an earlier one. */
   install(name: string, store: PageStore): MachineDatabase {
-    const database = new MachineDatabase(name, store, this.engine, this.guard.hooks);
+    const database = new MachineDatabase(name, store, () => this.#engine, this.guard.hooks);
     this.databases.set(name, database);
     this.directory.add(name, store);
     return database;

@@ -21,7 +21,7 @@ export interface SealInFlight {
 export class MachineDatabase {
   readonly name: string;
   readonly store: PageStore;
-  readonly #engine: Engine;
+  readonly #engine: () => Engine;
   readonly #hooks: ConnectionHooks;
   #writer: Connection | undefined;
   readonly #idleHomes: Connection[] = [];
@@ -42,7 +42,7 @@ export class MachineDatabase {
   transactions = 0;
   seals = 0;
 
-  constructor(name: string, store: PageStore, engine: Engine, hooks: ConnectionHooks) {
+  constructor(name: string, store: PageStore, engine: () => Engine, hooks: ConnectionHooks) {
     this.name = name;
     this.store = store;
     this.#engine = engine;
@@ -69,7 +69,7 @@ export class MachineDatabase {
   }
 
   #open(cachePages: number): Connection {
-    const connection = this.#engine.open(this.store, { cachePages, hooks: this.#hooks });
+    const connection = this.#engine().open(this.store, { cachePages, hooks: this.#hooks });
     connection.pinPolicy = 'head';
     return connection;
   }

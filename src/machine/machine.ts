@@ -6,7 +6,7 @@ import {
   type Random,
   unreachable,
 } from '../base/index.ts';
-import { createEngine, type Engine } from '../engine/index.ts';
+import { createEngine } from '../engine/index.ts';
 import { SlotArena } from '../pages/index.ts';
 import { ClusterState } from './cluster-state.ts';
 import { Cuts } from './cuts.ts';
@@ -62,7 +62,6 @@ const IMMEDIATE = new Set<ToMachine['kind']>([
 export class Machine {
   readonly #port: Port<FromMachine, ToMachine>;
   readonly #core: MachineCore;
-  readonly #engine: Engine;
   readonly #guard: SqlGuard;
   readonly #queue: WriteQueue;
   readonly #keeper: TransactionKeeper;
@@ -98,13 +97,13 @@ export class Machine {
       this.#port.drain();
       if (!this.#guard.hasUnansweredCommit) this.#sealer.run();
     });
-    this.#engine = createEngine(options.module, {
-      clock,
-      random: options.random,
-      transactionBytes: limits.transactionBytes,
-    });
     this.#core = new MachineCore({
-      engine: this.#engine,
+      createEngine: () =>
+        createEngine(options.module, {
+          clock,
+          random: options.random,
+          transactionBytes: limits.transactionBytes,
+        }),
       arena,
       clock,
       limits,
@@ -226,6 +225,7 @@ export class Machine {
       if (this.#sealer.run()) this.#queue.woken = true;
       else break;
     }
+    this.#core.renewEngine();
     this.#state.announce();
   }
 
@@ -326,9 +326,9 @@ export class Machine {
       })),
       slots,
       slotsFree: free,
-      wasmBytes: this.#engine.memoryBytes,
+      wasmBytes: this.#core.engine.memoryBytes,
       queue,
-      connections: this.#engine.connections,
+      connections: this.#core.engine.connections,
     };
   }
 
@@ -336,7 +336,7 @@ export class Machine {
   close(): void {
     this.#dead = true;
     this.#core.timersOff();
-    this.#engine.closeAll();
+    this.#core.engine.closeAll();
   }
 }
 

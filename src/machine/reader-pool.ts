@@ -20,15 +20,25 @@ export interface Lease {
 
 /** Connections that read published versions; each serves one statement at a time (RULES M11). */
 export class ReaderPool {
-  readonly #engine: Engine;
+  readonly #createEngine: () => Engine;
+  readonly #engineBytes: number;
+  #engine: Engine;
   readonly #directory: ReaderDirectory;
   readonly #hooks: ConnectionHooks;
   readonly #idle = new Map<string, Lease[]>();
   #busy = 0;
   #nothing: PageStore | undefined;
 
-  constructor(engine: Engine, directory: ReaderDirectory, hooks: ConnectionHooks) {
-    this.#engine = engine;
+  /** `engineBytes`: memory above which the instance of SQLite is replaced when no connection is in use (RULES S8). */
+  constructor(
+    createEngine: () => Engine,
+    directory: ReaderDirectory,
+    hooks: ConnectionHooks,
+    engineBytes: number,
+  ) {
+    this.#createEngine = createEngine;
+    this.#engineBytes = engineBytes;
+    this.#engine = createEngine();
     this.#directory = directory;
     // Readers run only what SQLite calls read-only; should anything else get here, its commit is refused.
     this.#hooks = { ...hooks, beforeCommit: () => RAW_CODE.readonly };
@@ -79,5 +89,16 @@ export class ReaderPool {
     } else {
       idle.push(lease);
     }
+    if (this.#busy === 0 && this.#engine.memoryBytes > this.#engineBytes) this.#renew();
+  }
+
+  #renew(): void {
+    this.close();
+    this.#engine = this.#createEngine();
+  }
+
+  close(): void {
+    this.#idle.clear();
+    this.#engine.closeAll();
   }
 }

@@ -8,7 +8,7 @@ import {
   QuorateError,
   type Random,
 } from '../base/index.ts';
-import { createEngine, type Engine } from '../engine/index.ts';
+import { createEngine } from '../engine/index.ts';
 import { describeOn } from './describe.ts';
 import { emptyStatement, failureOf, interrupted, RAW_CODE, timedOut } from './failure.ts';
 import { Job } from './job.ts';
@@ -48,7 +48,6 @@ export class Reader {
   readonly #port: Port<FromReader, ToReader>;
   readonly #clock: Clock;
   readonly #limits: Limits;
-  readonly #engine: Engine;
   readonly #guard: SqlGuard;
   readonly #pool: ReaderPool;
   readonly #sessions = new Map<number, ReaderSession>();
@@ -65,8 +64,13 @@ export class Reader {
     this.#clock = options.clock;
     this.#limits = { ...LIMITS, ...options.limits };
     this.#guard = new SqlGuard(options.clock, () => this.#port.drain());
-    this.#engine = createEngine(options.module, { clock: options.clock, random: options.random });
-    this.#pool = new ReaderPool(this.#engine, options.directory, this.#guard.hooks);
+    const { module, clock, random } = options;
+    this.#pool = new ReaderPool(
+      () => createEngine(module, { clock, random }),
+      options.directory,
+      this.#guard.hooks,
+      this.#limits.engineBytes,
+    );
     this.#port.onMessage((message) => this.#arrive(message));
   }
 
@@ -75,7 +79,7 @@ export class Reader {
     this.#dead = true;
     for (const session of this.#sessions.values()) session.timersOff();
     for (const job of this.#jobs.values()) job.cancelTimer();
-    this.#engine.closeAll();
+    this.#pool.close();
   }
 
   #arrive(message: ToReader): void {

@@ -100,7 +100,9 @@ export class TransactionKeeper {
     session.endTransaction();
     session.aborted = { failure: abortedBy(reason), bySqlite: false };
     if (!session.permanent) session.leaveHome();
-    this.#core.post({ kind: 'session-aborted', session: session.id, reason: reason.message });
+    if (session.id !== 0) {
+      this.#core.post({ kind: 'session-aborted', session: session.id, reason: reason.message });
+    }
     if (job !== undefined) this.#fail(job, reason);
   }
 

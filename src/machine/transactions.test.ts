@@ -432,6 +432,19 @@ describe('limits', () => {
     expect([world.code(gated), world.code(begin)]).toEqual(['done', 'done']);
   });
 
+  it('replace an instance of SQLite that has grown too large, when nobody has state in it', () => {
+    const world = new World({ limits: { engineBytes: 16 * 1024 * 1024 } });
+    world.lead();
+    world.run('create table t(x)');
+    world.run('begin', [], A);
+    world.run('insert into t values(zeroblob(20000000))');
+    expect(world.machine.statistics().wasmBytes).toBeGreaterThan(16 * 1024 * 1024);
+    world.run('rollback', [], A);
+    expect(world.machine.statistics().wasmBytes).toBeLessThan(16 * 1024 * 1024);
+    expect(world.rows('select length(x), changes() >= 0 from t')).toEqual([[20000000, 1]]);
+    world.settle();
+  });
+
   it('restrict the names of new databases', () => {
     const world = ready();
     for (const name of ['', ':memory:', 'file:x', '../x', '.x', 'a/b', 'é', 'x'.repeat(256)]) {
