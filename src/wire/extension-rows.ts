@@ -4,10 +4,13 @@ import { EXTENSION_VALUE, writeBytes, writeString } from './extension-value.ts';
 const ROWS_END = 0xff;
 const ROWS_MORE = 0xee;
 const COLUMNS_PER_HALF_WORD = 8;
+/** Most results are small and travel with the memory they were written into; a second batch means a large one. */
+const FIRST_CAPACITY = 256;
+const NEXT_CAPACITY = 32 * 1024;
 
 /** Writes row batches of our extension value by value (docs/protocol-extensions.md, "Row batch"). */
 export class ExtensionRowsWriter {
-  #writer = new ByteWriter(4096);
+  #writer = new ByteWriter(0);
   #columns = 0;
   #headerAt = 0;
   #column = 0;
@@ -20,7 +23,7 @@ export class ExtensionRowsWriter {
 
   /** The first batch of a statement: with the names of its columns. */
   beginFirst(columns: readonly string[]): void {
-    this.#writer = new ByteWriter(4096);
+    this.#writer = new ByteWriter(FIRST_CAPACITY);
     this.#columns = columns.length;
     this.#writer.safe(columns.length);
     for (const column of columns) writeString(this.#writer, column);
@@ -28,7 +31,7 @@ export class ExtensionRowsWriter {
 
   /** A later batch of the same statement. */
   beginNext(): void {
-    this.#writer = new ByteWriter(4096);
+    this.#writer = new ByteWriter(NEXT_CAPACITY);
     this.#writer.safe(0);
   }
 
