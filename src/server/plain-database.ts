@@ -74,7 +74,7 @@ export class PlainDatabase {
 
   /** The response to a request that the node has answered; undefined when its rows were the response. */
   finish(request: SqlRequest, result: RequestResult): ClientResponse | undefined {
-    if (result.kind !== 'described') this.#remember(result.results);
+    if (result.kind !== 'described') this.#remember(request, result.results);
     if (result.kind === 'failed') return executionFailure(result.failure);
     if (request.type === 'query' || request.type === 'query-sql') return undefined;
     if (request.type === 'prepare') return this.#prepared(request, result);
@@ -104,11 +104,20 @@ export class PlainDatabase {
     };
   }
 
-  /** Counters stay as the last statement left them, also for a request without statements (§8.6). */
-  #remember(results: Extract<RequestResult, { readonly kind: 'done' }>['results']): void {
+  /**
+   * Counters stay as the last statement left them, also for a request without statements (§8.6). A query that ran
+   * on a reader knows nothing of the session's counters and gives zeroes.
+   */
+  #remember(
+    request: SqlRequest,
+    results: Extract<RequestResult, { readonly kind: 'done' }>['results'],
+  ): void {
     const last = results.at(-1);
     if (last === undefined) return;
-    this.#rowsAffected = last.rowsAffected;
-    this.#lastInsertRowid = last.lastInsertRowid;
+    const { rowsAffected, lastInsertRowid } = last;
+    const isQuery = request.type === 'query' || request.type === 'query-sql';
+    if (isQuery && rowsAffected === 0 && lastInsertRowid === 0n) return;
+    this.#rowsAffected = rowsAffected;
+    this.#lastInsertRowid = lastInsertRowid;
   }
 }

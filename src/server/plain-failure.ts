@@ -13,6 +13,7 @@ export const FAILURE = {
   notFound: 12,
   cannotOpen: 14,
   protocol: 15,
+  notAuthorized: 23,
   databaseNotFound: 1002,
   parse: 1005,
   notLeader: 10250,
@@ -36,6 +37,8 @@ export function executionFailure({ dqliteCode, message }: RequestFailure): Failu
   if (dqliteCode === FAILURE.leadershipLost) {
     return failure(FAILURE.leadershipLost, 'leadership lost');
   }
+  // The reason that our engine gives is for our own clients; C's text is this one.
+  if (dqliteCode === FAILURE.notAuthorized) return failure(dqliteCode, 'not authorized');
   return failure(dqliteCode, message);
 }
 
