@@ -19,6 +19,7 @@ export class Keeper {
   readonly #targets: RoleTargets | undefined;
   readonly #onlineAt = new Map<bigint, number>();
   #members: readonly Member[] = [];
+  #leadingSince = 0;
   #client: Client | undefined;
   #wake: (() => void) | undefined;
   #stopped = false;
@@ -37,6 +38,7 @@ export class Keeper {
 
   start(): void {
     this.#context.node.on((event) => {
+      if (event.kind === 'role' && event.role === 'leader') this.#leadingSince = systemClock.now();
       if (event.kind === 'members' || event.kind === 'role') this.#wake?.();
     });
     this.#done = this.#run();
@@ -124,7 +126,8 @@ export class Keeper {
         weight: BigInt(seen.weight),
       };
     } catch {
-      const since = now - (this.#onlineAt.get(member.id) ?? Number.NEGATIVE_INFINITY);
+      // A new leader has seen nobody yet: its patience begins with its leadership.
+      const since = now - Math.max(this.#leadingSince, this.#onlineAt.get(member.id) ?? 0);
       const patient = since < OFFLINE_MS && member.role !== 'spare';
       return { ...member, online: patient, failureDomain: 0n, weight: 0n };
     }
