@@ -1,3 +1,4 @@
+export { parseAddress } from '../net/index.ts';
 export { type ConnectOptions, connect } from './connect.ts';
 export type {
   LogRecord,

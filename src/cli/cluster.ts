@@ -56,7 +56,7 @@ export const clusterCommand: Command = {
 async function runCluster(input: CommandInput): Promise<number> {
   const servers = addressList(requiredOption(input, 'servers'), '--servers');
   const [action, ...positionals] = input.positionals;
-  const run = action === undefined ? undefined : ACTIONS[action];
+  const run = action !== undefined && Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
   if (run === undefined) throw new UsageError(`say what to do: ${Object.keys(ACTIONS).join(', ')}`);
   const database = connect({ servers, database: 'main', timeoutMs: 10_000 });
   try {

@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { parseAddress } from '../app/index.ts';
 import { QuorateError } from '../base/index.ts';
 
 export type OptionConfig = NonNullable<ParseArgsConfig['options']>[string] & {
@@ -72,7 +73,7 @@ export function numberOption(
 ): number | undefined {
   const text = textOption(input, name);
   if (text === undefined) return undefined;
-  const value = Number(text);
+  const value = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
   if (!Number.isInteger(value) || value < lowest || value > highest) {
     throw new UsageError(
       `--${name} must be a whole number from ${lowest} to ${highest}, not "${text}"`,
@@ -90,11 +91,19 @@ export function addressList(text: string, name: string): string[] {
 
 /** Throws UsageError unless the text is HOST:PORT. */
 export function checkAddress(address: string, name: string): string {
-  const port = Number(address.slice(address.lastIndexOf(':') + 1));
-  if (address.lastIndexOf(':') < 1 || !Number.isInteger(port) || port < 1 || port > 65535) {
+  if (portOf(address) < 1) {
     throw new UsageError(`${name} must be HOST:PORT with a port from 1 to 65535, not "${address}"`);
   }
   return address;
+}
+
+/** 0 when the address is none, or leaves the port to the system. */
+function portOf(address: string): number {
+  try {
+    return parseAddress(address).port;
+  } catch {
+    return 0;
+  }
 }
 
 /** A node id: a decimal number, or hexadecimal with 0x. */

@@ -16,14 +16,11 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    const topic = COMMANDS.find((command) => command.name === rest[0]);
-    console.log(topic === undefined ? programHelp(COMMANDS) : commandHelp(topic));
-    return name === undefined ? 2 : 0;
+    return showHelp(name, rest[0]);
   }
   const command = COMMANDS.find((candidate) => candidate.name === name);
   try {
-    if (command === undefined)
-      throw new UsageError(`there is no command "${name}"; see quorate --help`);
+    if (command === undefined) throw unknownCommand(name);
     const input = parseCommand(command, rest);
     if (input.values.help === true) {
       console.log(commandHelp(command));
@@ -35,8 +32,24 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+function showHelp(asked: string | undefined, name: string | undefined): number {
+  if (asked === undefined) {
+    console.error(programHelp(COMMANDS));
+    return 2;
+  }
+  const command = COMMANDS.find((candidate) => candidate.name === name);
+  if (name !== undefined && command === undefined)
+    return reportFailure(unknownCommand(name), command);
+  console.log(command === undefined ? programHelp(COMMANDS) : commandHelp(command));
+  return 0;
+}
+
+function unknownCommand(name: string): UsageError {
+  return new UsageError(`there is no command "${name}"; see quorate --help`);
+}
+
 function reportFailure(error: unknown, command: Command | undefined): number {
-  if (error instanceof UsageError) {
+  if (error instanceof UsageError || isUsage(error)) {
     console.error(`quorate: ${error.message}`);
     if (command !== undefined) console.error(`usage: ${command.usage}`);
     return 2;
@@ -49,6 +62,13 @@ function reportFailure(error: unknown, command: Command | undefined): number {
   }
   console.error('quorate:', error);
   return 1;
+}
+
+/** Options that only the node can judge are wrong use as well. */
+function isUsage(error: unknown): error is QuorateError {
+  return (
+    error instanceof QuorateError && (error.code === 'OPTIONS' || error.code === 'BAD_ADDRESS')
+  );
 }
 
 function version(): string {

@@ -4,6 +4,7 @@ import {
   addressList,
   type Command,
   type CommandInput,
+  numberOption,
   requiredOption,
   textOption,
   UsageError,
@@ -39,9 +40,7 @@ async function runShell(input: CommandInput): Promise<number> {
   const servers = addressList(requiredOption(input, 'servers'), '--servers');
   const [name, ...rest] = input.positionals;
   if (name === undefined) throw new UsageError('name the database');
-  const timeout = Number(textOption(input, 'timeout') ?? 30_000);
-  if (!Number.isInteger(timeout) || timeout < 1)
-    throw new UsageError('--timeout must be a number of milliseconds');
+  const timeout = numberOption(input, 'timeout', 1, 2 ** 31 - 1) ?? 30_000;
   const mode: ShellMode = shellMode(textOption(input, 'mode') ?? 'table');
   const database = connect({ servers, database: name, timeoutMs: timeout });
   const shell = new Shell(database, name, mode, (text) => {
