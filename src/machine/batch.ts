@@ -6,7 +6,12 @@ import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
 import type { SqlFailure } from './messages.ts';
 import { isDml, placementOf } from './placement.ts';
-import { loadCounters, statementResult, storeCounters } from './statement-counters.ts';
+import {
+  loadCounters,
+  statementResult,
+  storeCounters,
+  storeCountersOfFailure,
+} from './statement-counters.ts';
 import { StatementRun } from './statement-run.ts';
 
 const SAVEPOINT = 'quorate_batch';
@@ -79,18 +84,23 @@ function runOne(connection: Connection, job: Job, sql: string): void {
   }
   const statement = job.cursor?.prepare(connection);
   if (statement === undefined) throw new QuorateError('EMPTY_STATEMENT', 'empty statement');
+  const dml = !statement.readonly && isDml(sql);
+  const total = connection.totalChanges;
+  let failedAtWork = false;
   try {
     job.cursor?.bind(statement);
-    const total = connection.totalChanges;
+    failedAtWork = dml;
     const run = new StatementRun(statement, job.submit.format, 'send', true);
     while (!run.done) {
       const batch = run.advance();
       if (batch !== undefined) job.keep(batch);
     }
-    storeCounters(connection, job.session, !statement.readonly && isDml(sql), total);
+    storeCounters(connection, job.session, dml, total);
     job.results.push(statementResult(job.submit.format, job.session, connection, run, total));
+    failedAtWork = false;
   } finally {
     statement.release();
+    if (failedAtWork) storeCountersOfFailure(connection, job.session, total);
   }
   if (connection.autocommit) {
     throw new QuorateError('BATCH_TRANSACTION', 'a statement ended the transaction of the batch', {

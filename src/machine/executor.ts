@@ -21,7 +21,12 @@ import type { Observed, RequestEnd, SqlFailure, Submit } from './messages.ts';
 import { isCommit, isDml, isRollback, type Placement, placementOf } from './placement.ts';
 import type { Sealer } from './sealer.ts';
 import { Session } from './session.ts';
-import { loadCounters, statementResult, storeCounters } from './statement-counters.ts';
+import {
+  loadCounters,
+  statementResult,
+  storeCounters,
+  storeCountersOfFailure,
+} from './statement-counters.ts';
 import { rowsNotExpected, StatementRun } from './statement-run.ts';
 import type { TransactionKeeper } from './transaction-keeper.ts';
 import type { WriteQueue } from './write-queue.ts';
@@ -339,10 +344,12 @@ export class Executor {
     loadCounters(connection, session);
     const total = connection.totalChanges;
     const rowsBefore = job.rows.length;
+    const dml = !statement.readonly && isDml(statement.sql);
+    let failedAtWork = false;
     try {
       cursor.bind(statement);
-      const dml = !statement.readonly && isDml(statement.sql);
       if (dml && cursor.rows === 'refuse' && statement.columnCount > 0) throw rowsNotExpected();
+      failedAtWork = dml;
       const run = new StatementRun(statement, job.submit.format, cursor.rows, false);
       guard.run(job, () => {
         while (!run.done) {
@@ -352,6 +359,7 @@ export class Executor {
       });
       storeCounters(connection, session, dml, total);
       job.results.push(statementResult(job.submit.format, job.session, connection, run, total));
+      failedAtWork = false;
       return undefined;
     } catch (error) {
       job.rows.length = rowsBefore;
@@ -361,6 +369,8 @@ export class Executor {
       guard.refusal = RAW_CODE.error;
       statement.release();
       guard.refusal = 0;
+      // Only now has SQLite counted what a statement that was given up in the middle leaves behind.
+      if (failedAtWork) storeCountersOfFailure(connection, session, total);
     }
   }
 

@@ -26,6 +26,22 @@ export function storeCounters(
 }
 
 /**
+ * The same after an INSERT, UPDATE or DELETE that failed: like SQLite, and so like C, it counts as one that changed nothing,
+ * unless it is one whose changes stay (OR FAIL). SQLite's own count is not asked for that: it can be another session's.
+ */
+export function storeCountersOfFailure(
+  connection: Connection,
+  session: HasCounters,
+  totalBefore: bigint,
+): void {
+  const { counters } = session;
+  const stayed = connection.totalChanges - totalBefore;
+  counters.lastInsertRowid = connection.lastInsertRowid;
+  counters.totalChanges += stayed;
+  counters.changes = stayed === 0n ? 0n : connection.changes;
+}
+
+/**
  * What a statement that has just finished answers. A plain client gets the counters of its connection, whatever the statement was
  * (client-protocol.md §8.6); ours the rows that this statement changed.
  */

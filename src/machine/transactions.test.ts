@@ -249,6 +249,30 @@ describe('sessions', () => {
     expect(world.run('create table v(x)', [], B)).toMatchObject({ rowsAffected: 0 });
   });
 
+  it('have changed nothing after a statement that failed, as in SQLite', () => {
+    const world = ready();
+    const mine = 'select last_insert_rowid(), changes(), total_changes()';
+    const fail = (sql: string, session: Partial<Submit>) =>
+      expect(world.code(world.statement(sql, [], session))).toBe('SQLITE_CONSTRAINT');
+    world.run("insert into t values(30, 'a')", [], A);
+    world.run("insert into t values(31, 'b'), (32, 'c'), (33, 'd')", [], B);
+    fail("insert into t values(34, 'a')", A);
+    expect(world.rows(mine, [], A)).toEqual([[30, 0, 1]]);
+    expect(world.run('create table u(x)', [], { ...A, format: 'dqlite' })).toMatchObject({
+      rowsAffected: 0,
+      lastInsertRowid: 30n,
+    });
+    // What OR FAIL has done stays.
+    fail("insert or fail into t values(35, 'e'), (36, 'f'), (37, 'a')", A);
+    expect(world.rows(mine, [], A)).toEqual([[36, 2, 3]]);
+    expect(world.code(world.statement('insert into none values(1)', [], A))).toBe('SQLITE_ERROR');
+    expect(world.rows(mine, [], A)).toEqual([[36, 2, 3]]);
+    expect(world.rows(mine, [], B)).toEqual([[33, 3, 3]]);
+    world.run('begin', [], B);
+    fail("update t set x = 'a' where id = 31", B);
+    expect(world.rows(mine, [], B)).toEqual([[33, 0, 3]]);
+  });
+
   it('keep temporary tables and settings to themselves', () => {
     const world = ready();
     world.run('create temp table mine(x)', [], A);
