@@ -510,6 +510,10 @@ export class Executor {
       last = this.#keeper.leaveNothing(job, end);
       this.#core.passing.delete(session);
     }
+    // What was to begin a transaction, or to change the connection, failed before it could.
+    if (session.home !== undefined && !session.inTransaction && !session.home.hasSessionState) {
+      if (last.kind === 'failed' || !session.permanent) session.leaveHome();
+    }
     if (last.kind === 'failed') job.rows = [];
     job.done = true;
     this.jobs.delete(job.submit.request);

@@ -45,7 +45,8 @@ export function route(question: RouteQuestion): Route {
   const { work, leader } = question;
   const state = question.state ?? FRESH;
   if (question.readOnly) return readOnlyRoute(question, state);
-  if (state.aborted && !leader) return { place: 'machine', confirmed: true };
+  // Everything fails there until ROLLBACK, reads too, whoever leads (RULES M12).
+  if (state.aborted) return { place: 'machine', confirmed: true };
   if (state.transaction !== 'none' || state.home) {
     if (!leader) return NOT_LEADER;
     // What a write transaction has read is checked by its own commit; any other answer needs a leader.
