@@ -147,7 +147,8 @@ export type ChangeError =
  * What the caller must do, in this order:
  * 1. `send` may leave at once;
  * 2. `persist` is queued behind everything queued before; when durable, step { kind: 'persisted', ticket },
- *    and only then `sendAfter` leaves (answers that promise what is on disk);
+ *    and only then `sendAfter` leaves (answers that promise what is on disk). With an empty `persist` it
+ *    leaves when everything queued before is durable;
  * 3. `effects` are carried out in order.
  */
 export interface RaftOutput {

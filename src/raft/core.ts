@@ -245,11 +245,7 @@ export class Core {
 
   #mustPersist(): boolean {
     const { durability } = this;
-    return (
-      durability.metadataDirty ||
-      this.#sendAfter.length > 0 ||
-      this.log.lastIndex > durability.handedOut
-    );
+    return durability.metadataDirty || this.log.lastIndex > durability.handedOut;
   }
 
   /** Queues what this step has to write, in order; answers the ticket, 0 when there is nothing. */
@@ -257,7 +253,9 @@ export class Core {
     const { durability, log } = this;
     // While a snapshot is installed the log on disk is about to be replaced.
     const appends = log.lastIndex > durability.handedOut && this.installation === undefined;
-    const metadata = durability.metadataDirty || (this.#sendAfter.length > 0 && !appends);
+    // An answer that waits for metadata on its way needs no further write: on a slow disk heartbeats
+    // would queue writes faster than they end, and no answer would ever leave.
+    const metadata = durability.metadataDirty;
     if (metadata) operations.push({ kind: 'metadata', term: this.term, vote: this.vote });
     if (appends) {
       const first = (durability.handedOut + 1) as LogIndex;

@@ -164,3 +164,18 @@ test('the next tick is exactly the next deadline', () => {
   expect(campaign.effects).toContainEqual({ kind: 'role', role: 'candidate', term: 1 });
   expect(campaign.nextTick).toBe(3000);
 });
+
+test('answers that wait for a slow metadata write cause no further writes', () => {
+  const raft = newRaft([bootstrap]);
+  raft.step({ kind: 'tick', now: 0 });
+  const first = raft.step(append(5, []));
+  expect(first.persist).toEqual([{ kind: 'metadata', term: 5, vote: 0n }]);
+  expect(first.sendAfter).toHaveLength(1);
+  for (let i = 0; i < 3; i++) {
+    const next = raft.step(append(5, []));
+    expect(next).toMatchObject({ persist: [], ticket: 0, send: [] });
+    expect(next.sendAfter).toHaveLength(1);
+  }
+  raft.step({ kind: 'persisted', now: 2, ticket: first.ticket });
+  expect(raft.step(append(5, []))).toMatchObject({ sendAfter: [] });
+});

@@ -33,7 +33,7 @@ export interface VirtualDisk {
 export interface PendingPersist {
   readonly ticket: number;
   readonly operations: readonly PersistOperation[];
-  readonly sendAfter: readonly Envelope[];
+  readonly sendAfter: Envelope[];
 }
 
 export interface VirtualNode {
@@ -155,8 +155,12 @@ export class VirtualCluster {
     for (const envelope of output.send) this.#post(node, envelope);
     if (output.ticket > 0) {
       const { ticket, persist: operations, sendAfter } = output;
-      node.pending.push({ ticket, operations, sendAfter });
-    } else assert(output.sendAfter.length === 0, 'sendAfter without a ticket');
+      node.pending.push({ ticket, operations, sendAfter: [...sendAfter] });
+    } else if (output.sendAfter.length > 0) {
+      const last = node.pending.at(-1);
+      assert(last !== undefined, 'an answer waits for nothing');
+      last.sendAfter.push(...output.sendAfter);
+    }
     for (const effect of output.effects) this.#obey(node, effect);
   }
 
