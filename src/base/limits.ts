@@ -14,6 +14,10 @@ export const LIMITS = {
   replicationWindowBytes: 8 * 1024 * 1024,
   /** Pages of one transaction, as bytes of page images (64 MiB). */
   transactionBytes: 64 * 1024 * 1024,
+  /** One text, blob or row (SQLITE_LIMIT_LENGTH): SQLite would build values of 1 GB in memory (64 MiB). */
+  valueBytes: 64 * 1024 * 1024,
+  /** Pattern of LIKE and GLOB: each wildcard in it takes a level of the stack. */
+  likePatternBytes: 2048,
   /** No transaction starts while the unsealed difference has more pages than this. */
   unsealedPages: 256,
   /** A head with this many bytes is sealed without waiting for its pace. */

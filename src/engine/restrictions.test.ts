@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { codeOf, EnginePair, one, rows } from '../../test/support/engine-pair.ts';
+import { LIMITS } from '../base/index.ts';
 
 const k = new EnginePair();
 k.write('create table t(a integer primary key, b); insert into t values(1,1)');
@@ -181,5 +182,44 @@ describe('connections that only read', () => {
     expect(codeOf(() => reader.prepare('create temp table x(a)'))).toBe(8);
     expect(one(reader, 'select count(*) from t')).toBe(1);
     reader.close();
+  });
+});
+
+describe('statements that ask for too much', () => {
+  const repeat = (text: string, count: number) => text.repeat(count);
+  test.each([
+    ['a value of 1 GB', 'select zeroblob(1000000000)', 18],
+    ['a value that grows', 'select hex(zeroblob(40000000))', 18],
+    ['a padded text', "select printf('%*d', 500000000, 1)", 18],
+    ['a deep expression', `select ${repeat('1 + ', 100_000)} 1`, 1],
+    ['many parentheses', `select ${repeat('(', 100_000)} 1 ${repeat(')', 100_000)}`, 1],
+    ['nested calls', `select ${repeat('abs(', 2000)} 1 ${repeat(')', 2000)}`, 1],
+    [
+      'nested queries',
+      `select * from ${repeat('(select * from ', 2000)} t ${repeat(')', 2000)}`,
+      1,
+    ],
+    ['a compound', Array(5000).fill('select 1').join(' union all '), 1],
+    ['a nested document', `select json('${repeat('[', 100_000)}')`, 1],
+    ['a pattern of wildcards', `select 'x' like '${repeat('%_', 24_000)}'`, 1],
+    ['a pattern of sets', `select 'x' glob '${repeat('*[x]', 24_000)}'`, 1],
+  ])('%s', (_, sql, code) => {
+    const pair = new EnginePair();
+    expect(codeOf(() => rows(pair.writer, sql))).toBe(code);
+    expect(one(pair.writer, 'select 1')).toBe(1);
+    expect(pair.end()).toBe(0);
+  });
+
+  test('are refused as parameters, too', () => {
+    const pair = new EnginePair();
+    const large = new Uint8Array(LIMITS.valueBytes + 1);
+    expect(codeOf(() => one(pair.writer, 'select length(?)', large))).toBe(18);
+    expect(one(pair.writer, 'select length(?)', large.subarray(2000))).toBe(large.length - 2000);
+  });
+
+  test('a pattern at the limit has stack enough', () => {
+    const pair = new EnginePair();
+    const pattern = repeat('%_', LIMITS.likePatternBytes / 2 - 1);
+    expect(one(pair.writer, 'select hex(zeroblob(100000)) like ?', `${pattern}1`)).toBe(0);
   });
 });

@@ -16,13 +16,21 @@ const SQLITE_VERSION = 3_054_001;
 const OPEN_FLAGS = 2 | 4 | 0x8000;
 const DBCONFIG_DEFENSIVE = 1010;
 const DBCONFIG_TRUSTED_SCHEMA = 1017;
-const LIMIT_TRIGGER_DEPTH = 10;
 /** Operations of SQLite's machine between two calls of the progress hook. */
 const PROGRESS_OPERATIONS = 1000;
 const CACHED_STATEMENTS = 64;
 const CACHE_PAGES = 2000;
-/** Recursion of triggers: each level takes WASM stack. */
-const TRIGGER_DEPTH = 200;
+/**
+ * By SQLITE_LIMIT_*. What is not listed is bounded by the build: 1,000 levels of an expression, 2,500 of the parser, 500 parts of a
+ * compound SELECT, 32,766 parameters. A LIKE pattern and a trigger take stack for each of their levels, and the stack is JavaScript's:
+ * when it ends, SQLite is left in the middle of something.
+ */
+const SQLITE_LIMITS: readonly (readonly [id: number, value: number])[] = [
+  [0, LIMITS.valueBytes], // LENGTH
+  [1, LIMITS.clientMessageBytes], // SQL_LENGTH
+  [8, LIMITS.likePatternBytes], // LIKE_PATTERN_LENGTH
+  [10, 200], // TRIGGER_DEPTH
+];
 const DENY = 1;
 
 /** One instance of SQLite with its VFS and its connections. */
@@ -119,7 +127,7 @@ export class SqliteEngine implements Engine {
     assert(connection.file.lock === LOCK.none, 'setting up holds a lock');
     this.#config(db, DBCONFIG_DEFENSIVE, 1);
     this.#config(db, DBCONFIG_TRUSTED_SCHEMA, 0);
-    exports.sqlite3_limit(db, LIMIT_TRIGGER_DEPTH, TRIGGER_DEPTH);
+    for (const [id, value] of SQLITE_LIMITS) exports.sqlite3_limit(db, id, value);
     const code = this.#functions.install(db, {
       changes: () => connection.sessionChanges(),
       totalChanges: () => connection.sessionTotalChanges(),
