@@ -126,11 +126,14 @@ describe('what SQLite can do, replicated byte for byte', () => {
     k.write('insert into t values(1,2)');
     expect(statement?.step()).toBe(true);
     expect(statement?.columnCount).toBe(2);
+    expect(statement?.columnNames).toEqual(['a', 'b']);
+    expect(statement?.columnTypes).toEqual(['INTEGER', '']);
     statement?.reset();
-    k.write('alter table t add column c default 7');
+    k.write('alter table t add column c text default 7');
     expect(statement?.step()).toBe(true);
     expect(statement?.columnNames).toEqual(['a', 'b', 'c']);
-    expect(statement?.value(2)).toBe(7);
+    expect(statement?.columnTypes).toEqual(['INTEGER', '', 'TEXT']);
+    expect(statement?.value(2)).toBe('7');
     statement?.release();
     k.write(
       'alter table t rename column b to bb; alter table t drop column c; reindex; drop table t',

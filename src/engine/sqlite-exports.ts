@@ -60,6 +60,7 @@ export interface SqliteExports {
   sqlite3_clear_bindings(statement: Pointer): number;
   sqlite3_next_stmt(db: Pointer, statement: Pointer): Pointer;
   sqlite3_stmt_readonly(statement: Pointer): number;
+  sqlite3_stmt_status(statement: Pointer, counter: number, reset: number): number;
   sqlite3_stmt_isexplain(statement: Pointer): number;
   sqlite3_bind_parameter_count(statement: Pointer): number;
   sqlite3_bind_parameter_name(statement: Pointer, index: number): Pointer;

@@ -14,6 +14,17 @@ const BYTES_PER_UNIT = 3;
 /** Below this length a loop beats the call that decodes a text. */
 const SHORT_TEXT_BYTES = 24;
 
+/** SQLITE_STMTSTATUS_REPREPARE. */
+const STATUS_REPREPARE = 5;
+
+/** Names and declared types of the columns of one compilation of a statement. */
+interface Columns {
+  /** How often SQLite had compiled the statement again by itself. */
+  readonly compilation: number;
+  readonly names: readonly string[];
+  readonly types: readonly string[];
+}
+
 /** A compiled statement of one connection. */
 export class SqliteStatement implements Statement {
   readonly sql: string;
@@ -31,6 +42,7 @@ export class SqliteStatement implements Statement {
   #at: Pointer;
   #running = false;
   #parameterNames: readonly string[] | undefined;
+  #columns: Columns | undefined;
 
   constructor(
     connection: SqliteConnection,
@@ -69,15 +81,26 @@ export class SqliteStatement implements Statement {
   }
 
   get columnNames(): readonly string[] {
-    return Array.from({ length: this.columnCount }, (_, i) =>
-      this.#library.text(this.#exports.sqlite3_column_name(this.#pointer, i)),
-    );
+    return this.#describe().names;
   }
 
   get columnTypes(): readonly string[] {
-    return Array.from({ length: this.columnCount }, (_, i) =>
-      this.#library.text(this.#exports.sqlite3_column_decltype(this.#pointer, i)),
-    );
+    return this.#describe().types;
+  }
+
+  /** Read once, and again when SQLite has compiled the statement anew for a changed schema. */
+  #describe(): Columns {
+    const at = this.#pointer;
+    const compilation = this.#exports.sqlite3_stmt_status(at, STATUS_REPREPARE, 0);
+    if (this.#columns?.compilation === compilation) return this.#columns;
+    const texts = (read: (at: Pointer, column: number) => Pointer): readonly string[] =>
+      Array.from({ length: this.columnCount }, (_, i) => this.#library.text(read(at, i)));
+    this.#columns = {
+      compilation,
+      names: texts(this.#exports.sqlite3_column_name),
+      types: texts(this.#exports.sqlite3_column_decltype),
+    };
+    return this.#columns;
   }
 
   get #pointer(): Pointer {
