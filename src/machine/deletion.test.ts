@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
-import { logIndex } from '../base/index.ts';
+import { logIndex, must } from '../base/index.ts';
 import type { Submit } from './messages.ts';
 import { content, Follower, ReaderWorld, useSqlite, World } from './testing/world.ts';
 
@@ -75,6 +75,34 @@ describe('PRAGMA delete_database', () => {
     world.commit();
     expect(world.aborted).toEqual([2]);
     expect(world.code(world.statement('select 1', [], B))).toBe('TX_ABORTED');
+  });
+
+  it('waits for the statement that runs when it is committed', () => {
+    const world = ready();
+    world.run('begin', [], B);
+    world.run('select count(*) from t', [], B);
+    deleteDatabase(world);
+    const seal = must(world.seals.shift());
+    let drains = 0;
+    let abortedInside: boolean | undefined;
+    world.port.onDrain = () => {
+      drains++;
+      if (drains === 3) {
+        const { epoch, database, sequence } = seal;
+        world.index++;
+        const index = logIndex(world.index);
+        world.port.put({ kind: 'publish', epoch, database, sequence, index });
+      } else if (drains === 6) {
+        // SQLite is in the middle of a step: nothing of it may be closed or reset now.
+        abortedInside = world.port.sent.some(({ kind }) => kind === 'session-aborted');
+      }
+    };
+    const sum =
+      'with recursive c(n) as (select 1 union all select n + 1 from c where n < 20000) select sum(n) from c, t';
+    expect(world.code(world.statement(sum, [], B))).toBe('TX_ABORTED');
+    expect(abortedInside).toBe(false);
+    expect(world.aborted).toEqual([2]);
+    expect(content(world)).toEqual(EMPTY);
   });
 
   it('is refused outside a write transaction, and where a member would misunderstand it', () => {

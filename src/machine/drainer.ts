@@ -1,5 +1,5 @@
 import type { Timer } from '../base/index.ts';
-import { failure, RAW_CODE } from './failure.ts';
+import { handedOver } from './failure.ts';
 import type { MachineCore } from './machine-core.ts';
 import type { Sealer } from './sealer.ts';
 import type { TransactionKeeper } from './transaction-keeper.ts';
@@ -22,6 +22,8 @@ export class Drainer {
   }
 
   begin(id: number, graceMs: number): void {
+    const { guard, clock } = this.#core;
+    guard.graceEnd = Math.min(guard.graceEnd, clock.now() + graceMs);
     this.#core.draining = true;
     this.#id = id;
     this.#timer?.cancel();
@@ -30,13 +32,7 @@ export class Drainer {
 
   #abortAll(): void {
     for (const session of [...this.#core.allSessions()]) {
-      this.#keeper.abort(
-        session,
-        failure('LEADERSHIP_TRANSFER', 'leadership is being handed over', {
-          rawCode: RAW_CODE.leadershipLost,
-          retryable: true,
-        }),
-      );
+      this.#keeper.abort(session, handedOver());
     }
   }
 
@@ -54,6 +50,7 @@ export class Drainer {
     this.#timer?.cancel();
     this.#id = undefined;
     this.#core.draining = false;
+    this.#core.guard.graceEnd = Number.POSITIVE_INFINITY;
     this.#queue.woken = true;
   }
 }

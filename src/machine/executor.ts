@@ -9,6 +9,7 @@ import {
   emptyStatement,
   failure,
   failureOf,
+  handedOver,
   interrupted,
   notLeader,
   RAW_CODE,
@@ -426,6 +427,8 @@ export class Executor {
         });
       case 'epoch':
         return notLeader();
+      case 'transfer':
+        return handedOver();
       default:
         return interrupted();
     }

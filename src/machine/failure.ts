@@ -46,6 +46,13 @@ export function failureOf(error: unknown): SqlFailure {
 export const notLeader = (): SqlFailure =>
   failure('NOT_LEADER', 'not leader', { rawCode: RAW_CODE.notLeader, retryable: true });
 
+/** Ended because another node is to lead; nothing of it happened. */
+export const handedOver = (): SqlFailure =>
+  failure('LEADERSHIP_TRANSFER', 'leadership is being handed over', {
+    rawCode: RAW_CODE.leadershipLost,
+    retryable: true,
+  });
+
 export const interrupted = (): SqlFailure =>
   failure('SQLITE_INTERRUPT', 'interrupted', { rawCode: RAW_CODE.interrupt });
 

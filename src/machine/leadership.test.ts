@@ -216,6 +216,20 @@ describe('handing over (RULES S1)', () => {
     expect([world.code(waiting), world.code(begin)]).toEqual(['done', 'done']);
   });
 
+  it('ends a statement that runs beyond the grace', () => {
+    const world = ready();
+    let drains = 0;
+    world.port.onDrain = () => {
+      if (++drains !== 3) return;
+      world.port.put({ kind: 'drain', id: 6, graceMs: 100 });
+    };
+    world.clock.tickMs = 1;
+    const write = world.statement(ENDLESS, [], { timeoutMs: 60_000 });
+    world.clock.tickMs = 0;
+    expect(world.code(write)).toBe('LEADERSHIP_TRANSFER');
+    expect(world.others.at(-1)).toEqual({ kind: 'drained', id: 6 });
+  });
+
   it('ends the transaction of a script that waits', () => {
     const world = ready();
     world.run('begin immediate', [], A);

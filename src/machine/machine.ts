@@ -178,7 +178,7 @@ export class Machine {
   /** Only what needs no SQL is done at once; the order among decisions is kept. */
   #arriveDuringSql(message: ToMachine): void {
     const { running } = this.#guard;
-    if (IMMEDIATE.has(message.kind) && this.#decisions.length === 0) {
+    if (this.#isImmediate(message) && this.#decisions.length === 0) {
       this.#handle(message);
       this.#state.announce();
       return;
@@ -191,12 +191,21 @@ export class Machine {
       if (message.kind === 'close-session' && running.session.id === message.session) {
         running.stop ??= 'closed';
       }
+      if (message.kind === 'drain') this.#guard.graceEnd = this.#core.clock.now() + message.graceMs;
       if (message.kind === 'unlead' || message.kind === 'refused') {
         running.stop ??= 'epoch';
         this.#guard.refusal = RAW_CODE.notLeader;
       }
     }
     this.#defer(message);
+  }
+
+  #isImmediate(message: ToMachine): boolean {
+    // The publication of a deletion closes connections, perhaps the very one that runs.
+    if (message.kind === 'publish' && this.#core.databases.get(message.database)?.deleting) {
+      return false;
+    }
+    return IMMEDIATE.has(message.kind);
   }
 
   #settle(): void {

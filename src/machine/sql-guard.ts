@@ -3,7 +3,7 @@ import type { ConnectionHooks } from '../engine/index.ts';
 import type { Job, JobSession } from './job.ts';
 
 /** Why a running statement is to stop. */
-export type StopReason = 'interrupt' | 'timeout' | 'total' | 'epoch' | 'closed';
+export type StopReason = 'interrupt' | 'timeout' | 'total' | 'epoch' | 'closed' | 'transfer';
 
 /**
  * Everything that happens while SQLite runs (RULES M8): messages are drained every thousand operations, and the running
@@ -15,6 +15,8 @@ export class SqlGuard {
   #running: Job<JobSession> | undefined;
   /** Code with which commits are refused at this moment; 0 = they are not. */
   refusal = 0;
+  /** Clock time at which every statement must have ended, because leadership is handed over (RULES S1). */
+  graceEnd = Number.POSITIVE_INFINITY;
   /** A commit since the last `takeChanged` changed pages. */
   #changed = false;
   readonly hooks: ConnectionHooks = {
@@ -70,6 +72,7 @@ export class SqlGuard {
       const now = this.#clock.now();
       if (now >= request.deadline) request.stop = 'timeout';
       else if (now >= request.transactionDeadline) request.stop = 'total';
+      else if (now >= this.graceEnd) request.stop = 'transfer';
     }
     return request.stop !== undefined;
   }

@@ -78,7 +78,7 @@ export class TransactionKeeper {
     session.idleMs = submit.transactionIdleMs || limits.transactionIdleMs;
     const total = submit.transactionTotalMs || limits.transactionTotalMs;
     session.transactionDeadline = clock.now() + total;
-    session.totalTimer = clock.after(total, () => {
+    session.totalTimer = this.#core.after(total, () => {
       this.abort(
         session,
         failure('TRANSACTION_TOO_LONG', 'the transaction took too long and was rolled back', {

@@ -155,6 +155,16 @@ describe('aborts (RULES M12)', () => {
     expect(world.code(world.statement('rollback', [], A))).toBe('done');
   });
 
+  it('give the turn to write to the next one when a transaction has taken too long', () => {
+    const world = ready();
+    world.run('begin immediate', [], { ...A, transactionTotalMs: 100 });
+    const waiting = world.statement("insert into t values(4, 'd')");
+    world.clock.advance(101);
+    world.collect();
+    expect(world.aborted).toEqual([1]);
+    expect(world.code(waiting)).toBe('done');
+  });
+
   it('follow SQLite when it ends the transaction itself', () => {
     const world = ready();
     world.run('begin', [], A);
