@@ -71,6 +71,12 @@ export class Cuts {
   read(id: number, bytes: number): void {
     const cut = this.#cuts.get(id);
     if (cut === undefined) return;
+    if (cut.parts.some(({ pin }) => !pin.usable)) {
+      this.release(id);
+      const error = 'the state that is being read is too old: too much has changed since';
+      this.#core.post({ kind: 'cut-chunk', id, bytes: new Uint8Array(0), last: true, error });
+      return;
+    }
     const size = Math.min(cut.left, Math.max(bytes, PAGE_SIZE_BYTES));
     const pieces = new Uint8Array(size + PAGE_SIZE_BYTES);
     let filled = 0;

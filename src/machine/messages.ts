@@ -246,6 +246,8 @@ export type FromMachine =
       readonly id: number;
       readonly bytes: Uint8Array;
       readonly last: boolean;
+      /** Why there is no more: the pages were kept for too long (RULES S5). The cut is released then. */
+      readonly error?: string | undefined;
     }
   | { readonly kind: 'restored'; readonly id: number; readonly error: string | undefined }
   /** Names of the databases that exist, whenever the list changes. */

@@ -76,6 +76,26 @@ describe('cuts', () => {
     expect(content(world)).toEqual(before);
   });
 
+  it('end with an error, and nothing else, when the memory kept for them is taken away', () => {
+    const world = ready();
+    fill(world, 200);
+    world.send({ kind: 'cut', id: 5 });
+    world.send({ kind: 'read-cut', id: 5, bytes: 4096 });
+    world.run('update t set x = randomblob(300)');
+    world.settle();
+    // A reader that takes nothing for so long that the budget for pins is used up (RULES S5).
+    world.machine.directory.find('main.db')?.enforceBudget(0);
+    world.others.length = 0;
+    world.send({ kind: 'read-cut', id: 5, bytes: 4096 });
+    expect(world.others).toMatchObject([
+      { kind: 'cut-chunk', id: 5, last: true, error: expect.stringContaining('too old') },
+    ]);
+    world.send({ kind: 'read-cut', id: 5, bytes: 4096 });
+    world.send({ kind: 'release-cut', id: 5 });
+    expect(world.code(world.statement('insert into t(x) values(1)'))).toBe('done');
+    world.settle();
+  });
+
   it('of one database are its plain pages', () => {
     const world = ready();
     world.send({ kind: 'cut-database', id: 7, database: 'main.db' });

@@ -71,12 +71,14 @@ export class MachineCalls {
     return this.#askCut(id, { kind: 'cut-database', id, database });
   }
 
+  /** Throws SNAPSHOT_TOO_OLD when the pages could not be kept any longer. */
   async readCut(
     id: number,
     bytes: number,
   ): Promise<{ readonly bytes: Uint8Array; readonly last: boolean }> {
     const reply = await this.#ask(id, { kind: 'read-cut', id, bytes });
     assert(reply.kind === 'cut-chunk', () => `${reply.kind} instead of a part of a cut`);
+    if (reply.error !== undefined) throw new QuorateError('SNAPSHOT_TOO_OLD', reply.error);
     return reply;
   }
 
