@@ -25,6 +25,8 @@ export class Progress {
   sentAt = Number.NEGATIVE_INFINITY;
   /** A probe was sent and not answered. */
   waiting = false;
+  /** When that probe was sent; −∞ = it may be sent at once. */
+  probeSentAt = Number.NEGATIVE_INFINITY;
   /** It accepted a message of this term, so that nothing of its log contradicts the leader's. */
   clean = false;
   /** While not clean: its log may end here, with entries that were never compared. */
@@ -91,6 +93,7 @@ export class Progress {
     this.state = 'probe';
     this.next = next;
     this.waiting = false;
+    this.probeSentAt = Number.NEGATIVE_INFINITY;
     this.#clearWindow();
   }
 

@@ -62,6 +62,7 @@ function sendEntries(core: Core, leadership: Leadership, progress: Progress): bo
   const end = nothing ? previousIndex : messageEnd(core, leadership, progress);
   const entries = nothing ? [] : log.slice(progress.next, end);
   progress.sentAt = core.now;
+  if (progress.state === 'probe') progress.probeSentAt = core.now;
   progress.commitSent = core.commit;
   core.post(progress.id, progress.address, {
     type: 'append-entries',
@@ -91,6 +92,7 @@ function sendSnapshot(core: Core, progress: Progress): void {
   } else {
     if (progress.state !== 'probe') progress.toProbe((progress.match + 1) as LogIndex);
     progress.waiting = true;
+    progress.probeSentAt = Number.NEGATIVE_INFINITY;
   }
   if (core.now - progress.sentAt >= core.heartbeatMs) sendNonce(core, progress, KEEPALIVE_INDEX);
 }
@@ -151,9 +153,13 @@ export function pushCommit(core: Core, leadership: Leadership, evenBusy: boolean
   }
 }
 
-/** The answer to a nonce shows that the follower lives: an unanswered probe may be repeated. */
+/**
+ * The answer to a nonce shows that the follower lives: a lost probe is repeated. Not at once, because most are
+ * not lost: the follower answers new entries when they are durable, and a probe can be as long as the log.
+ */
 export function onAlive(core: Core, leadership: Leadership, progress: Progress): void {
   if (progress.state !== 'probe' || !progress.waiting) return;
+  if (core.now - progress.probeSentAt < core.electionTimeoutMs) return;
   progress.waiting = false;
   replicate(core, leadership, progress);
 }
@@ -200,7 +206,10 @@ export function snapshotFailed(core: Core, progress: Progress): void {
 /** The connection to a follower broke: what was in flight may be lost. */
 export function onUnreachable(core: Core, progress: Progress): void {
   if (progress.state === 'snapshot') return;
-  progress.toProbe((progress.match + 1) as LogIndex);
+  // What a probe has found so far stays true: after an election nothing is matched yet, and it would begin
+  // again at the first entry.
+  const next = progress.state === 'probe' ? progress.next : progress.match + 1;
+  progress.toProbe(next as LogIndex);
   // Not at once: the same connection would fail again.
   progress.waiting = true;
   progress.sentAt = core.now;
