@@ -32,5 +32,5 @@ export function removeDatabase(core: MachineCore, name: string): void {
   database.forgetConnections();
   core.databases.delete(name);
   core.directory.remove(name);
-  database.store.close();
+  core.retire(database.store);
 }

@@ -43,6 +43,8 @@ export class MachineCore {
   /** Runs something as a turn of the machine, with everything that follows from it. Set by the machine. */
   inTurn: (action: () => void) => void = (action) => action();
   readonly #timers = new Set<Timer>();
+  /** Closed stores that readers of other threads still read. */
+  #retired: PageStore[] = [];
 
   constructor(options: MachineCoreOptions) {
     this.#createEngine = options.createEngine;
@@ -110,6 +112,19 @@ export class MachineCore {
     this.databases.set(name, database);
     this.directory.add(name, store);
     return database;
+  }
+
+  /** Closes a store that has no connections here. Its pages go when the last reader has let go of them. */
+  retire(store: PageStore): void {
+    store.close();
+    this.#retired.push(store);
+  }
+
+  /** Gives back what readers of other threads have let go. */
+  collectRetired(): void {
+    if (this.#retired.length === 0) return;
+    for (const store of this.#retired) store.collect();
+    this.#retired = this.#retired.filter((store) => store.statistics().slots > 0);
   }
 
   /** Whether a transaction may begin on this database (DESIGN §5.2, RULES M13, S1). */

@@ -235,6 +235,7 @@ export class Machine {
       else break;
     }
     this.#core.renewEngine();
+    this.#core.collectRetired();
     this.#state.announce();
   }
 

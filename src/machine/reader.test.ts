@@ -223,4 +223,50 @@ describe('a reader in another thread', () => {
     expect(reader.rows('select count(*) from t')).toEqual([[3]]);
     expect(reader.code(slow)).toBe('done');
   });
+
+  it('never reads a store that was replaced before it heard of that', () => {
+    const { world } = ready();
+    const { directory } = world.machine;
+    const feed = new TestPort<never, DirectoryMessage>();
+    const reader = new ReaderWorld(new SharedDirectory(feed, 1), world.clock);
+    const tell = (): void => {
+      for (const message of directory.snapshot(world.arena.slabs())) feed.put(message);
+    };
+    tell();
+    expect(reader.rows('select count(*) from t')).toEqual([[2]]);
+    world.run('begin immediate', [], { session: 1 });
+    world.run('pragma delete_database', [], { session: 1 });
+    world.run('commit', [], { session: 1 });
+    world.settle();
+    world.run('create table other(x)');
+    world.run("insert into other values('new')");
+    world.settle();
+    world.settle();
+    // The messages are on their way: the reader has not looked at them.
+    tell();
+    expect(reader.rows('select x from other')).toEqual([['new']]);
+  });
+
+  it('gives back the pages of a store that was replaced while it was read', () => {
+    const { world } = ready();
+    const { directory } = world.machine;
+    const feed = new TestPort<never, DirectoryMessage>();
+    const reader = new ReaderWorld(new SharedDirectory(feed, 1), world.clock);
+    for (const message of directory.snapshot(world.arena.slabs())) feed.put(message);
+    const used = (): number => {
+      const { slots, slotsFree } = world.machine.statistics();
+      return slots - slotsFree;
+    };
+    const query = 'select a.id from t a, t b, t c, t d';
+    const slow = reader.statement(`${query}, t e, t f, t g, t h, t i, t j`, {}, 'dqlite');
+    expect(reader.answers.get(slow)?.at(-1)?.end).toBeUndefined();
+    world.run('begin immediate', [], { session: 1 });
+    world.run('pragma delete_database', [], { session: 1 });
+    world.run('commit', [], { session: 1 });
+    world.settle();
+    expect(used()).toBeGreaterThan(0);
+    reader.send({ kind: 'interrupt', request: slow });
+    world.send({ kind: 'statistics', id: 1 });
+    expect(used()).toBe(0);
+  });
 });

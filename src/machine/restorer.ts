@@ -98,7 +98,7 @@ export class Restorer {
     for (const { name, store } of this.#built) this.#core.install(name, store);
     for (const database of old) {
       if (!names.has(database.name)) directory.remove(database.name);
-      database.store.close();
+      this.#core.retire(database.store);
     }
     this.#built.length = 0;
   }

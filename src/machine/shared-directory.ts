@@ -36,7 +36,8 @@ export class SharedDirectory implements ReaderDirectory {
 
   find(name: string): ReadableStore | undefined {
     const known = this.#stores.get(name);
-    if (known !== undefined) return known;
+    // A store is closed after its successor was told: then that message is in the port.
+    if (known !== undefined && !known.closed) return known;
     this.#port.drain();
     return this.#stores.get(name);
   }

@@ -12,7 +12,7 @@ import { LiveVersions } from './live-versions.ts';
 import { headerPages, pageOneProblem } from './page-one.ts';
 import { difference, forEachOwnSlot } from './page-table.ts';
 import { createPinTable, PinTable } from './pin-table.ts';
-import { createPublishedWord, storePublished } from './published-word.ts';
+import { createPublishedWord, storeClosed, storePublished } from './published-word.ts';
 import type { SlotArena } from './slot-arena.ts';
 import { ABSENT, NODE_WORDS } from './slot-memory.ts';
 import { LocalPin, VersionRecord } from './version-record.ts';
@@ -416,6 +416,7 @@ export class PageStore implements PageSource {
    */
   close(): void {
     if (this.#closed) return;
+    storeClosed(this.#words);
     this.revert();
     const head = this.#head;
     if (head.references > 0) this.#live.add(head);

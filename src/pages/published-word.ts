@@ -6,7 +6,8 @@ const ROOT = 3;
 const PAGES = 4;
 const CHANGE = 5;
 const INDEX = 7;
-const WORDS = 9;
+const CLOSED = 9;
+const WORDS = 10;
 
 export function createPublishedWord(): SharedArrayBuffer {
   return new SharedArrayBuffer(WORDS * 4);
@@ -30,6 +31,19 @@ export function storePublished(words: Int32Array, version: Version): void {
   store(words, CHANGE, version.change);
   store(words, INDEX, version.index);
   Atomics.add(words, SEQUENCE, 1);
+}
+
+/**
+ * No pin counts any more: whoever looked before finds another sequence. Call it before the pins are looked at
+ * for the last time, then the slots that nobody pins may go.
+ */
+export function storeClosed(words: Int32Array): void {
+  Atomics.store(words, CLOSED, 1);
+  Atomics.add(words, SEQUENCE, 2);
+}
+
+export function isClosed(words: Int32Array): boolean {
+  return Atomics.load(words, CLOSED) !== 0;
 }
 
 /** The sequence to which `loadPublished` belongs; odd while the version is being written. */

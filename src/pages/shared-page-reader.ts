@@ -1,7 +1,7 @@
 import { assert, QuorateError } from '../base/index.ts';
 import type { PageSource, Pin, SharedStore, Version } from './contract.ts';
 import { PinTable } from './pin-table.ts';
-import { loadPublished, publishedSequence } from './published-word.ts';
+import { isClosed, loadPublished, publishedSequence } from './published-word.ts';
 import type { SlotMemory } from './slot-memory.ts';
 
 class SharedPin implements Pin {
@@ -46,9 +46,22 @@ export class SharedPageReader implements PageSource {
     }
   }
 
+  /** The store was deleted or replaced: it cannot be pinned any more. */
+  get closed(): boolean {
+    return isClosed(this.#words);
+  }
+
+  /** Throws QuorateError SQLITE_BUSY also when the store was closed: its successor is in the directory. */
   pinPublished(): Pin {
     let entry = -1;
     for (;;) {
+      if (this.closed) {
+        if (entry >= 0) this.#table.release(entry);
+        throw new QuorateError('SQLITE_BUSY', 'the database was deleted or replaced just now', {
+          rawCode: 5,
+          retryable: true,
+        });
+      }
       const sequence = publishedSequence(this.#words);
       if ((sequence & 1) !== 0) continue;
       const version = loadPublished(this.#words);
@@ -62,7 +75,7 @@ export class SharedPageReader implements PageSource {
         }
       } else this.#table.set(entry, version.generation);
       // The pin counts only if the version was still published after it was stored.
-      if (publishedSequence(this.#words) === sequence) {
+      if (publishedSequence(this.#words) === sequence && !this.closed) {
         return new SharedPin(version, entry, this.#table);
       }
     }
