@@ -4,6 +4,7 @@ import type { RequestFailure } from './contract.ts';
 
 /** Failure codes of dqlite's protocol (client-protocol.md §10; RULES S3 decides who gets which). */
 export const DQLITE_NOT_LEADER = 10250;
+const DQLITE_LEADERSHIP_LOST = 10506;
 const DQLITE_BUSY = 5;
 const DQLITE_IO_ERROR = 10;
 const DQLITE_INTERRUPT = 9;
@@ -138,6 +139,23 @@ export function fromSql(failure: SqlFailure, leader: string | undefined): Reques
     leader: notLeading ? leader : undefined,
     dqliteCode: plainCode(failure),
   };
+}
+
+/**
+ * A failure of a script whose first `committed` statements are committed (RULES S4): nobody may repeat it as a
+ * whole, so it must not look like the loss of leadership, after which clients do that by themselves (S3).
+ */
+export function afterCommit(
+  failure: SqlFailure,
+  committed: number,
+  leader: string | undefined,
+): RequestFailure {
+  const plain = fromSql(failure, leader);
+  const { dqliteCode } = plain;
+  const repeats = dqliteCode === DQLITE_NOT_LEADER || dqliteCode === DQLITE_LEADERSHIP_LOST;
+  return repeats
+    ? { ...scriptCutShort(leader), statementIndex: committed }
+    : { ...plain, retryable: false };
 }
 
 const PLAIN_CODES: Readonly<Record<string, number>> = {

@@ -294,7 +294,7 @@ export class Running implements RunningRequest, GateOwner, Limited {
     if (this.#done) return;
     if (index > this.#seen) this.#seen = index;
     for (const batch of answer.rows) this.#sink.rows(batch);
-    if (answer.end !== undefined && !this.#done) this.#finish(this.#result(answer.end));
+    if (answer.end !== undefined && !this.#done) this.#finish(this.#result(answer, answer.end));
   }
 
   wantsConfirmation(): void {
@@ -373,14 +373,18 @@ export class Running implements RunningRequest, GateOwner, Limited {
     );
   }
 
-  #result(end: RequestEnd): RequestResult {
+  #result({ observed }: Answer, end: RequestEnd): RequestResult {
     assert(end.kind !== 'redirect', 'a redirect passed the gate');
     const inTransaction = this.session?.inTransaction ?? false;
     if (end.kind === 'described') return end;
     if (end.kind === 'done') {
       return { kind: 'done', index: this.#seen, results: end.results, inTransaction };
     }
-    const failure = failures.fromSql(end.failure, this.#desk.leaderAddress());
+    const leader = this.#desk.leaderAddress();
+    const failure =
+      observed.kind === 'speculative' && observed.wrote
+        ? failures.afterCommit(end.failure, end.results.length, leader)
+        : failures.fromSql(end.failure, leader);
     return { kind: 'failed', failure, results: end.results, inTransaction };
   }
 

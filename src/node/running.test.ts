@@ -1,0 +1,107 @@
+import { expect, test } from 'vitest';
+import { logIndex, type Term } from '../base/index.ts';
+import type { Answer, SessionMessage } from '../machine/index.ts';
+import { ManualClock } from '../machine/testing/world.ts';
+import type { NodeRequest, RequestResult } from './contract.ts';
+import { Desk, Target } from './desk.ts';
+import { FateBook } from './fate.ts';
+import { Gate } from './gate.ts';
+import { IndexWaiters } from './index-waiters.ts';
+import { SealBook } from './seal-book.ts';
+import { request } from './testing/cluster.ts';
+
+/** A desk whose threads are played by the test. */
+class Hall {
+  readonly seals = new SealBook(new FateBook());
+  readonly gate = new Gate(this.seals, 1 << 20, () => undefined);
+  readonly posted: SessionMessage[] = [];
+  readonly desk: Desk;
+
+  constructor() {
+    const port = { post: (message: SessionMessage) => void this.posted.push(message) };
+    this.desk = new Desk({
+      clock: new ManualClock(),
+      machine: new Target(port, false),
+      readers: [new Target(port, true)],
+      seals: this.seals,
+      gate: this.gate,
+      applied: new IndexWaiters(logIndex(0)),
+      fateMs: 100,
+      services: {
+        isLeader: () => true,
+        isLed: () => true,
+        leaderAddress: () => undefined,
+        lastIndex: () => logIndex(1),
+        commit: () => logIndex(1),
+        confirm: () => undefined,
+        askLeader: () => undefined,
+        staleness: () => ({ ageMs: 0, lag: 0 }),
+      },
+    });
+    this.seals.begin(1, logIndex(1));
+  }
+
+  run(work: Partial<NodeRequest>): { result: RequestResult | undefined } {
+    const outcome: { result: RequestResult | undefined } = { result: undefined };
+    this.desk.execute(request('', work), {
+      rows: () => undefined,
+      end: (result) => {
+        outcome.result = result;
+      },
+    });
+    return outcome;
+  }
+
+  answer(answer: Pick<Answer, 'observed' | 'end'>): void {
+    const submit = this.posted.at(-1);
+    if (submit?.kind !== 'submit') throw new Error('nothing was submitted');
+    const state = { transaction: 'none', aborted: false, home: false } as const;
+    const { request: number, session } = submit;
+    this.desk.answer({ kind: 'answer', session, request: number, rows: [], state, ...answer });
+  }
+
+  publish(): void {
+    const index = logIndex(2);
+    this.seals.accept({ epoch: 1, database: 'main', sequence: 1, index, term: 1 as Term });
+    this.seals.commit(index, 1 as Term);
+    this.gate.committed(index);
+    this.gate.published('main', 1);
+  }
+}
+
+const ONE = { rowsAffected: 1, lastInsertRowid: 1n, columns: [], columnTypes: [] };
+const WROTE = {
+  kind: 'speculative',
+  epoch: 1,
+  database: 'main',
+  sequence: 1,
+  wrote: true,
+} as const;
+const NOT_LEADER = { code: 'NOT_LEADER', message: 'not leader', rawCode: 10250, retryable: true };
+
+test('a script whose first statement is committed is not reported as rolled back when the second one meets the end of leadership', () => {
+  const hall = new Hall();
+  const sql = 'insert into t values(1); insert into t values(2)';
+  const outcome = hall.run({ work: { action: 'script', sql, parameters: [], rows: 'drop' } });
+  hall.answer({ observed: WROTE, end: { kind: 'failed', failure: NOT_LEADER, results: [ONE] } });
+  expect(outcome.result).toBeUndefined();
+  hall.publish();
+  expect(outcome.result).toMatchObject({
+    kind: 'failed',
+    results: [ONE],
+    failure: { code: 'OUTCOME_UNKNOWN', outcome: 'unknown', retryable: false, dqliteCode: 10 },
+  });
+});
+
+test('a script that wrote nothing before that may be repeated', () => {
+  const hall = new Hall();
+  const sql = 'select 1; insert into t values(2)';
+  const outcome = hall.run({ work: { action: 'script', sql, parameters: [], rows: 'drop' } });
+  const observed = { ...WROTE, sequence: 0, wrote: false };
+  hall.answer({ observed, end: { kind: 'failed', failure: NOT_LEADER, results: [ONE] } });
+  hall.gate.committed(logIndex(2));
+  expect(outcome.result).toMatchObject({
+    kind: 'failed',
+    failure: { code: 'NOT_LEADER', outcome: 'rolled-back', retryable: true, dqliteCode: 10250 },
+  });
+});
