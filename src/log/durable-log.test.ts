@@ -358,6 +358,39 @@ describe('snapshots', () => {
     await after.close();
   });
 
+  it('are compressed and read in small steps, between which consensus gets its turn', async () => {
+    const { log } = await open();
+    await log.persist([append(1, entry(1))]);
+    const content = new Uint8Array(12 * 1024 * 1024);
+    const random = new SeededRandom(5);
+    for (let at = 0; at < 1024 * 1024; at++) content[at] = random.float() * 256;
+    calls.length = 0;
+    const writer = await log.beginSnapshot(info(1), content.length, 0);
+    await writer.write(content);
+    await writer.finish();
+    const block = 256 * 1024;
+    const writes = calls.filter(({ kind, name }) => kind === 'write' && !name.endsWith('.meta'));
+    expect(writes.length).toBeGreaterThanOrEqual(content.length / block);
+
+    const { chunks } = await log.readSnapshot(info(1));
+    let length = 0;
+    let sinceRead = 0;
+    let most = 0;
+    for await (const chunk of chunks) {
+      if (calls.some(({ kind }) => kind === 'read')) sinceRead = 0;
+      calls.length = 0;
+      sinceRead += chunk.length;
+      most = Math.max(most, sinceRead);
+      expect(Buffer.compare(chunk, content.subarray(length, length + chunk.length))).toBe(0);
+      length += chunk.length;
+    }
+    expect(length).toBe(content.length);
+    // The first read of zeroes still has the size that was right for what came before them.
+    expect(most).toBeLessThanOrEqual(17 * block);
+    expect(sinceRead).toBeLessThanOrEqual(3 * block);
+    await log.close();
+  });
+
   it('a trailing of zero removes everything up to the snapshot', async () => {
     const { log } = await open();
     await log.persist([append(1, entry(1), entry(2), entry(3))]);

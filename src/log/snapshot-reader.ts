@@ -13,8 +13,12 @@ import { formatUnsupported, logDamaged } from './errors.ts';
 import type { SnapshotFile } from './file-names.ts';
 import { readWhole } from './whole-file.ts';
 
-/** Compressed bytes given to the decoder at a time: bounds how much content one step can produce. */
+/** Bytes of the file read at a time: for compressed content the less, the more content comes out. */
 const READ_BYTES = 64 * 1024;
+const COMPRESSED_BYTES_MIN = 1024;
+const COMPRESSED_BYTES_MAX = 16 * 1024;
+/** Content to get from one read: decoding it takes about a millisecond, and consensus runs on the same thread. */
+const CONTENT_BYTES = 256 * 1024;
 const META_BYTES_MAX = 2 * 1024 * 1024;
 
 /** A snapshot that is on disk. */
@@ -96,15 +100,22 @@ async function* lz4Chunks(
 ): AsyncGenerator<Uint8Array> {
   try {
     const decoder = new Lz4FrameDecoder();
-    const buffer = new Uint8Array(READ_BYTES);
+    const buffer = new Uint8Array(COMPRESSED_BYTES_MAX);
+    let readBytes = COMPRESSED_BYTES_MIN;
     for (let offset = 0; ; ) {
-      const count = await file.read(offset, buffer);
+      const count = await file.read(offset, buffer.subarray(0, readBytes));
       if (count === 0) break;
       offset += count;
       const ready: Uint8Array[] = [];
+      let contentBytes = 0;
       // The decoder uses its memory again: what leaves this function must be a copy.
-      decoder.write(buffer.subarray(0, count), (content) => ready.push(content.slice()));
+      decoder.write(buffer.subarray(0, count), (content) => {
+        contentBytes += content.length;
+        ready.push(content.slice());
+      });
       yield* ready;
+      const wanted = Math.round((CONTENT_BYTES * count) / Math.max(contentBytes, 1));
+      readBytes = Math.min(COMPRESSED_BYTES_MAX, Math.max(COMPRESSED_BYTES_MIN, wanted));
     }
     decoder.finish();
   } catch (error) {

@@ -14,6 +14,8 @@ import {
 } from './snapshot-reader.ts';
 import { publish, writeTemporary } from './whole-file.ts';
 
+/** Content compressed at a time, at most one block: between two of them other work gets its turn. */
+const PIECE_BYTES = 128 * 1024;
 /** Snapshots that stay on disk (disk-format.md §9). */
 const KEPT = 2;
 
@@ -139,7 +141,9 @@ export class SnapshotFileWriter {
 
   async write(chunk: Uint8Array): Promise<void> {
     assert(this.#state === 'writing', 'the snapshot is no longer being written');
-    await this.#put(this.#encoder.write(chunk));
+    for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
+      await this.#put(this.#encoder.write(chunk.subarray(at, at + PIECE_BYTES)));
+    }
   }
 
   /** Both files are complete and durable under their temporary names when it resolves. */

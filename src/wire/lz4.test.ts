@@ -144,6 +144,17 @@ describe('lz4 frame', () => {
     expectSame(decompress(frame, 64 * 1024), content);
   });
 
+  it('has blocks of 256 KiB at most, so that no step takes long', () => {
+    const content = pages(1024 * 1024);
+    const encoder = new Lz4FrameEncoder(content.length);
+    const parts = [...encoder.write(content), ...encoder.finish()];
+    expect(parts[0][5]).toBe(0x50);
+    expect(parts.length).toBe(1 + 4 + 1);
+    const lengths: number[] = [];
+    new Lz4FrameDecoder().write(Buffer.concat(parts), (block) => lengths.push(block.length));
+    expect(lengths).toEqual(Array(4).fill(256 * 1024));
+  });
+
   it('announces the content size', () => {
     const decoder = new Lz4FrameDecoder();
     decoder.write(compress(pages(5000)).subarray(0, 15), () => undefined);
