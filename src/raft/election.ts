@@ -94,6 +94,9 @@ function deservesVote(core: Core, request: RequestVote): boolean {
   // Own membership does not matter: the candidate's configuration may be newer than ours, and with
   // ours it might never find a majority. It only counts voters of its own (thesis §4.1).
   const { lastIndex, lastTerm } = core.log;
+  // A node becomes a voter only after it has caught up: an empty one that is asked has lost its log, and
+  // with it what it may have acknowledged (RULES M15).
+  if (lastIndex === 0) return false;
   if (request.lastTerm !== lastTerm) return request.lastTerm > lastTerm;
   return request.lastIndex >= lastIndex;
 }

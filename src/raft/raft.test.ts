@@ -85,6 +85,24 @@ test('a message of a node with the own id is ignored', () => {
   expect(raft.term).toBe(1);
 });
 
+test('a node without a log gives no vote: who is asked for one has lost what it acknowledged', () => {
+  for (const preVote of [true, false]) {
+    const raft = newRaft([], 0);
+    const message = {
+      type: 'request-vote',
+      term: 2 as Term,
+      candidate: 2n,
+      lastIndex: 1 as LogIndex,
+      lastTerm: 1 as Term,
+      disrupt: false,
+      preVote,
+    } as const;
+    const output = raft.step({ kind: 'receive', now: 5000, from: 2n, fromAddress: 'n2', message });
+    const [answer] = [...output.send, ...output.sendAfter];
+    expect(answer.message).toMatchObject({ type: 'request-vote-result', granted: false });
+  }
+});
+
 test('a disk that contradicts itself is refused at start', () => {
   expect(() => newRaft([bootstrap, { ...bootstrap, term: 2 as Term }])).toThrow('term above');
 });
