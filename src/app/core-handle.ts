@@ -8,6 +8,9 @@ import { recordingLogger } from './logging.ts';
 import type { LogSink } from './options.ts';
 import { sqliteModule } from './sqlite-module.ts';
 
+/** Default of `NodeOptions.electionTimeoutMs`. */
+const ELECTION_TIMEOUT_MS = 800;
+
 /** A core as the host sees it, on its own thread or on this one. */
 export interface CoreHandle extends CoreIdentity {
   accept(port: MessagePort): void;
@@ -21,9 +24,10 @@ export async function startInline(
   log: LogSink,
   listener: (event: NodeEvent) => void,
 ): Promise<CoreHandle> {
+  const statementMs = Math.floor((options.electionTimeoutMs ?? ELECTION_TIMEOUT_MS) / 2);
   const core = await Core.start(
     options,
-    (limits) => inlineSqlSide(sqliteModule(), limits),
+    (limits) => inlineSqlSide(sqliteModule(), limits, statementMs),
     recordingLogger(log),
     listener,
   );

@@ -10,11 +10,18 @@ import {
 import { localPorts, SystemRandom, systemClock } from '../net/index.ts';
 import type { SqlSide } from './threads.ts';
 
-/** Machine and one reader on the caller's thread (`threads: false`). */
-export function inlineSqlSide(module: WebAssembly.Module, limits: Limits): SqlSide {
+/**
+ * Machine and one reader on the caller's thread (`threads: false`). `statementMs`: a statement that takes longer fails, since
+ * nothing else happens on the thread meanwhile; half an election timeout keeps the leader a leader (RULES M8).
+ */
+export function inlineSqlSide(
+  module: WebAssembly.Module,
+  limits: Limits,
+  statementMs: number,
+): SqlSide {
   const [machinePort, machineEnd] = localPorts<ToMachine, FromMachine>();
   const [readerPort, readerEnd] = localPorts<ToReader, FromReader>();
-  const shared = { module, clock: systemClock, random: new SystemRandom(), limits };
+  const shared = { module, clock: systemClock, random: new SystemRandom(), limits, statementMs };
   const machine = new Machine({ ...shared, port: machineEnd });
   const reader = new Reader({ ...shared, port: readerEnd, directory: machine.directory });
   return {

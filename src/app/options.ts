@@ -30,7 +30,10 @@ export interface NodeOptions {
   readonly heartbeatMs?: number | undefined;
   /** In log entries; by default snapshots follow the size of the log. */
   readonly snapshot?: { readonly threshold?: number; readonly trailing?: number } | undefined;
-  /** false: everything on the caller's thread. Default true. */
+  /**
+   * false: everything on the caller's thread. Then a statement may take half an election timeout (STATEMENT_TOO_LONG),
+   * and what else the process does on that thread delays consensus. Default true.
+   */
   readonly threads?: boolean | undefined;
   /** Reader threads, 1 to 16. Default 2. */
   readonly readers?: number | undefined;

@@ -98,6 +98,7 @@ export class Executor {
   run(job: Job): void {
     if (job.done) return;
     job.cancelTimer();
+    this.#core.guard.resume();
     try {
       while (!job.done && this.#advance(job));
     } catch (error) {
@@ -109,6 +110,10 @@ export class Executor {
   #advance(job: Job): boolean {
     if (job.results.length > 0 && this.#mustYield()) {
       this.ready.push(job);
+      return false;
+    }
+    if (job.results.length > 0 && this.#core.guard.mustPause) {
+      job.timer = this.#core.after(0, () => this.run(job));
       return false;
     }
     if (job.stream !== undefined) return this.#continueStream(job);
@@ -429,6 +434,8 @@ export class Executor {
         return notLeader();
       case 'transfer':
         return handedOver();
+      case 'statement':
+        return this.#core.guard.statementTooLong();
       default:
         return interrupted();
     }

@@ -59,6 +59,13 @@ export const interrupted = (): SqlFailure =>
 export const timedOut = (): SqlFailure =>
   failure('TIMEOUT', 'the request ran into its deadline', { rawCode: RAW_CODE.interrupt });
 
+export const statementTooLong = (limitMs: number): SqlFailure =>
+  failure(
+    'STATEMENT_TOO_LONG',
+    `the statement took longer than ${limitMs} ms, the limit of a node without threads of its own; start the node with threads: true`,
+    { rawCode: RAW_CODE.interrupt },
+  );
+
 export const queueTimedOut = (): SqlFailure =>
   failure('WRITE_QUEUE_TIMEOUT', 'database is locked', { rawCode: RAW_CODE.busy, retryable: true });
 

@@ -38,6 +38,11 @@ export interface MachineOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly limits?: Partial<Limits>;
+  /**
+   * How long one statement may keep the thread, in ms; what takes longer fails with STATEMENT_TOO_LONG. For a machine on the thread
+   * that also runs consensus (RULES M8). 0 = no limit, the default.
+   */
+  readonly statementMs?: number;
   /** Memory for pages; a new one by default. */
   readonly arena?: SlotArena;
 }
@@ -93,10 +98,14 @@ export class Machine {
     });
     for (const [index, buffer] of arena.slabs().entries()) this.directory.slab(index, buffer);
     arena.onSlab = (index, buffer) => this.directory.slab(index, buffer);
-    this.#guard = new SqlGuard(clock, () => {
-      this.#port.drain();
-      if (!this.#guard.hasUnansweredCommit) this.#sealer.run();
-    });
+    this.#guard = new SqlGuard(
+      clock,
+      () => {
+        this.#port.drain();
+        if (!this.#guard.hasUnansweredCommit) this.#sealer.run();
+      },
+      options.statementMs,
+    );
     this.#core = new MachineCore({
       createEngine: () =>
         createEngine(options.module, {

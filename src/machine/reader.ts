@@ -38,6 +38,8 @@ export interface ReaderOptions {
   /** `Machine.directory` on the machine's thread, a `SharedDirectory` on another one. */
   readonly directory: ReaderDirectory;
   readonly limits?: Partial<Limits>;
+  /** As `MachineOptions.statementMs`. */
+  readonly statementMs?: number;
 }
 
 /**
@@ -63,7 +65,7 @@ export class Reader {
     this.#port = options.port;
     this.#clock = options.clock;
     this.#limits = { ...LIMITS, ...options.limits };
-    this.#guard = new SqlGuard(options.clock, () => this.#port.drain());
+    this.#guard = new SqlGuard(options.clock, () => this.#port.drain(), options.statementMs);
     const { module, clock, random } = options;
     this.#pool = new ReaderPool(
       () => createEngine(module, { clock, random }),
@@ -203,6 +205,7 @@ export class Reader {
 
   #run(job: Job<ReaderSession>): void {
     job.cancelTimer();
+    this.#guard.resume();
     try {
       while (!job.done && this.#advance(job));
     } catch (error) {
@@ -214,6 +217,10 @@ export class Reader {
     if (job.stream !== undefined) return this.#continueStream(job);
     const { session, cursor } = job;
     const { work } = job.submit;
+    if (job.results.length > 0 && this.#guard.mustPause) {
+      job.timer = this.#clock.after(0, () => this.#turn(() => this.#run(job)));
+      return false;
+    }
     if (session.aborted !== undefined) return this.#whileAborted(job, session.aborted);
     const sql = work.action === 'describe' ? work.sql : cursor?.sql;
     if (sql === undefined) return this.#finish(job, { kind: 'done', results: job.results });
@@ -363,6 +370,7 @@ export class Reader {
 
   #explain(job: Job<ReaderSession>, reason: SqlFailure): SqlFailure {
     if (job.stop === 'timeout') return timedOut();
+    if (job.stop === 'statement') return this.#guard.statementTooLong();
     if (job.stop !== undefined) return interrupted();
     const { action } = job.submit.work;
     if (action === 'batch' || action === 'script') {

@@ -1,9 +1,18 @@
 import { assert, type Clock } from '../base/index.ts';
 import type { ConnectionHooks } from '../engine/index.ts';
+import { statementTooLong } from './failure.ts';
 import type { Job, JobSession } from './job.ts';
+import type { SqlFailure } from './messages.ts';
 
 /** Why a running statement is to stop. */
-export type StopReason = 'interrupt' | 'timeout' | 'total' | 'epoch' | 'closed' | 'transfer';
+export type StopReason =
+  | 'interrupt'
+  | 'timeout'
+  | 'total'
+  | 'epoch'
+  | 'closed'
+  | 'transfer'
+  | 'statement';
 
 /**
  * Everything that happens while SQLite runs (RULES M8): messages are drained every thousand operations, and the running
@@ -12,6 +21,10 @@ export type StopReason = 'interrupt' | 'timeout' | 'total' | 'epoch' | 'closed' 
 export class SqlGuard {
   readonly #clock: Clock;
   readonly #drain: () => void;
+  readonly #statementMs: number;
+  /** When the request that runs was taken up, and when SQLite was called for it. */
+  #resumed = 0;
+  #started = 0;
   #running: Job<JobSession> | undefined;
   /** Code with which commits are refused at this moment; 0 = they are not. */
   refusal = 0;
@@ -29,9 +42,26 @@ export class SqlGuard {
     pragma: (name) => (name === 'delete_database' ? { kind: 'none' } : undefined),
   };
 
-  constructor(clock: Clock, drain: () => void) {
+  /** `statementMs`: how long one call may keep the thread; 0 = for ever. */
+  constructor(clock: Clock, drain: () => void, statementMs = 0) {
     this.#clock = clock;
     this.#drain = drain;
+    this.#statementMs = statementMs;
+  }
+
+  /** A request is taken up, for the first time or after a pause. */
+  resume(): void {
+    if (this.#statementMs > 0) this.#resumed = this.#clock.now();
+  }
+
+  /** The request has had the thread for so long that others must get a turn before its next statement. */
+  get mustPause(): boolean {
+    return this.#statementMs > 0 && this.#clock.now() - this.#resumed >= this.#statementMs / 2;
+  }
+
+  /** What a statement fails with that ran for too long. */
+  statementTooLong(): SqlFailure {
+    return statementTooLong(this.#statementMs);
   }
 
   get running(): Job<JobSession> | undefined {
@@ -43,6 +73,7 @@ export class SqlGuard {
     assert(this.#running === undefined, 'SQL inside SQL');
     this.#running = request;
     this.refusal = 0;
+    if (this.#statementMs > 0) this.#started = this.#clock.now();
     try {
       return action();
     } finally {
@@ -73,6 +104,9 @@ export class SqlGuard {
       if (now >= request.deadline) request.stop = 'timeout';
       else if (now >= request.transactionDeadline) request.stop = 'total';
       else if (now >= this.graceEnd) request.stop = 'transfer';
+      else if (this.#statementMs > 0 && now - this.#started >= this.#statementMs) {
+        request.stop = 'statement';
+      }
     }
     return request.stop !== undefined;
   }

@@ -116,6 +116,7 @@ type Seal = Extract<FromMachine, { readonly kind: 'seal' }>;
 
 export interface WorldOptions {
   readonly limits?: Partial<Limits>;
+  readonly statementMs?: number;
 }
 
 const NEVER_SUBMITTED = { timeoutMs: 0, transactionIdleMs: 0, transactionTotalMs: 0 };
@@ -166,6 +167,7 @@ export class World {
       clock: this.clock,
       random: new SeededRandom(1),
       arena: this.arena,
+      statementMs: options.statementMs ?? 0,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
   }
@@ -333,13 +335,14 @@ export class ReaderWorld {
   #request = 0;
   #seen = 0;
 
-  constructor(directory: ReaderDirectory, clock: Clock) {
+  constructor(directory: ReaderDirectory, clock: Clock, statementMs = 0) {
     this.reader = new Reader({
       port: this.port,
       module: sqlite(),
       clock,
       random: new SeededRandom(2),
       directory,
+      statementMs,
     });
   }
 
