@@ -1,5 +1,6 @@
 import { logIndex, type Random, randomBelow } from '../base/index.ts';
 import type { Cluster } from '../client/index.ts';
+import type { Fleet } from './fleet.ts';
 import type { SimulatedNetwork } from './network.ts';
 import type { SimulatedProcess } from './process.ts';
 import type { Profile } from './profile.ts';
@@ -10,7 +11,7 @@ export class Faults {
   readonly #scheduler: Scheduler;
   readonly #network: SimulatedNetwork;
   readonly #random: Random;
-  readonly #processes: readonly SimulatedProcess[];
+  readonly #fleet: Fleet;
   readonly #profile: Profile;
   readonly #cluster: Cluster;
   #stopped = false;
@@ -20,14 +21,14 @@ export class Faults {
     scheduler: Scheduler,
     network: SimulatedNetwork,
     random: Random,
-    processes: readonly SimulatedProcess[],
+    fleet: Fleet,
     profile: Profile,
     cluster: Cluster,
   ) {
     this.#scheduler = scheduler;
     this.#network = network;
     this.#random = random;
-    this.#processes = processes;
+    this.#fleet = fleet;
     this.#profile = profile;
     this.#cluster = cluster;
   }
@@ -45,9 +46,10 @@ export class Faults {
     this.#stopped = true;
     this.#network.heal();
     this.#network.faults = { ...this.#network.faults, resetRate: 0, stallRate: 0 };
-    await Promise.all(
-      this.#processes.filter((member) => !member.running).map((member) => member.start('resume')),
-    );
+    const { processes } = this.#fleet;
+    for (const { disk } of processes) disk.setCapacity(Number.POSITIVE_INFINITY);
+    const dead = processes.filter((member) => !member.running);
+    await Promise.all(dead.map((member) => member.start('resume')));
   }
 
   #strike(): void {
@@ -55,13 +57,14 @@ export class Faults {
     const kind = this.#random.float();
     if (kind < 0.45) this.#kill();
     else if (kind < 0.8) this.#partition();
-    else if (kind < 0.9) this.#pause();
+    else if (kind < 0.88) this.#pause();
+    else if (kind < 0.93) this.#fillDisk();
     else this.#cluster.transfer(undefined, { timeoutMs: 2000 }).catch(() => undefined);
   }
 
   #kill(): void {
-    const running = this.#processes.filter((member) => member.running);
-    if (running.length <= this.#processes.length / 2) return;
+    const running = this.#fleet.processes.filter((member) => member.running);
+    if (running.length <= this.#fleet.processes.length / 2) return;
     const leader = running.find((member) => member.node?.isLeader() === true);
     const victim =
       leader !== undefined && this.#random.float() < 0.5
@@ -78,7 +81,7 @@ export class Faults {
   #noteCounted(victim: SimulatedProcess): void {
     const own = victim.node?.status();
     let counted = 0;
-    for (const { node } of this.#processes) {
+    for (const { node } of this.#fleet.processes) {
       if (node === undefined || own === undefined) continue;
       const status = node.status();
       if (status.role !== 'leader' || status.term !== own.term) continue;
@@ -93,7 +96,7 @@ export class Faults {
   }
 
   #partition(): void {
-    const hosts = this.#processes.map((member) => member.address);
+    const hosts = this.#fleet.addresses;
     const side = hosts.filter(() => this.#random.float() < 0.5);
     const oneWay = this.#random.float() < 0.3;
     for (const a of hosts) {
@@ -106,8 +109,18 @@ export class Faults {
   }
 
   #pause(): void {
-    const member = this.#processes[randomBelow(this.#random, this.#processes.length)];
+    const { processes } = this.#fleet;
+    const member = processes[randomBelow(this.#random, processes.length)];
     member.pause(this.#scheduler.now() + this.#around(1000));
+  }
+
+  /** No space for anything more, for a while. */
+  #fillDisk(): void {
+    const { processes } = this.#fleet;
+    const { disk } = processes[randomBelow(this.#random, processes.length)];
+    disk.setCapacity(disk.usedBytes + randomBelow(this.#random, 100_000));
+    const until = this.#around(this.#profile.downMs);
+    this.#scheduler.after(until, () => disk.setCapacity(Number.POSITIVE_INFINITY));
   }
 
   /** Exponentially distributed. */

@@ -7,6 +7,7 @@ import {
   randomBelow,
 } from '../base/index.ts';
 import type { Scheduler } from './scheduler.ts';
+import { TraceHash } from './trace-hash.ts';
 
 /** Rates and times of one seed; all times in ms. */
 export interface NetworkFaults {
@@ -22,10 +23,14 @@ export interface NetworkFaults {
 /** How long a sender does not notice that its peer is cut off. */
 const UNREACHABLE_MS = 3_000;
 
+/** Share of writes that arrive in two pieces. */
+const SPLIT_RATE = 0.02;
+
 /** All links between processes. A host is the address of a process; clients have hosts of their own. */
 export class SimulatedNetwork {
   readonly scheduler: Scheduler;
   readonly random: Random;
+  readonly trace: TraceHash;
   faults: NetworkFaults;
   readonly #listeners = new Map<
     string,
@@ -34,9 +39,15 @@ export class SimulatedNetwork {
   readonly #cut = new Set<string>();
   readonly #links = new Set<Link>();
 
-  constructor(scheduler: Scheduler, random: Random, faults: NetworkFaults) {
+  constructor(
+    scheduler: Scheduler,
+    random: Random,
+    faults: NetworkFaults,
+    trace = new TraceHash(),
+  ) {
     this.scheduler = scheduler;
     this.random = random;
+    this.trace = trace;
     this.faults = faults;
   }
 
@@ -208,7 +219,18 @@ class LinkEnd implements Connection {
   }
 
   writeAll(chunks: readonly Uint8Array[]): void {
-    for (const chunk of chunks) this.write(chunk);
+    if (this.#closed || this.#ending) return;
+    let length = 0;
+    for (const chunk of chunks) length += chunk.length;
+    if (length === 0) return;
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (const chunk of chunks) {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    this.#buffered += length;
+    this.#transmit(bytes);
   }
 
   pause(): void {
@@ -268,9 +290,17 @@ class LinkEnd implements Connection {
     }
     this.#at(() => {
       this.#buffered = Math.max(0, this.#buffered - bytes.length);
-      this.#peer?.receive(bytes);
+      this.#arrive(bytes);
       if (this.#buffered === 0 && !this.#closed) this.#events?.drain();
     });
+  }
+
+  /** TCP keeps no boundaries: now and then what was written at once is read in two pieces. */
+  #arrive(bytes: Uint8Array): void {
+    const { random } = this.#network;
+    const at = random.float() < SPLIT_RATE ? randomBelow(random, bytes.length) : 0;
+    if (at > 0) this.#peer?.receive(bytes.subarray(0, at));
+    this.#peer?.receive(bytes.subarray(at));
   }
 
   /** In order: nothing overtakes what was sent before on the same connection. */
@@ -284,6 +314,8 @@ class LinkEnd implements Connection {
 
   receive(bytes: Uint8Array): void {
     if (this.#closed || bytes.length === 0) return;
+    this.#network.trace.text(this.#host);
+    this.#network.trace.bytes(bytes);
     this.#arrived.push(bytes);
     this.#deliver();
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import process from 'node:process';
 import type { HashFactory } from '../base/index.ts';
 import { compileSqlite } from '../engine/index.ts';
 
@@ -12,10 +13,10 @@ export function loadSqlite(): WebAssembly.Module {
   return compileSqlite(readFileSync(require.resolve('@sqlite.org/sqlite-wasm/sqlite3.wasm')));
 }
 
-/** Lets all promises settle: the queue of microtasks is empty when the next turn of the loop begins. */
+/** Lets all promises settle: ticks run when the queue of microtasks is empty, without a turn of the event loop. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => {
-    setImmediate(resolve);
+    process.nextTick(resolve);
   });
 }
 

@@ -26,6 +26,7 @@ import type { Invariants } from './invariants.ts';
 import type { SimulatedNetwork } from './network.ts';
 import { type PortDelays, simulatedPorts } from './ports.ts';
 import { ProcessClock, type Scheduler } from './scheduler.ts';
+import type { TraceHash } from './trace-hash.ts';
 
 /** What all processes of a run share. */
 export interface Environment {
@@ -40,6 +41,7 @@ export interface Environment {
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
   readonly snapshotEntries: number;
+  readonly trace: TraceHash;
   log(level: LogLevel, host: string, message: string): void;
   /** A broken invariant anywhere ends the run. */
   failed(error: unknown): void;
@@ -55,17 +57,24 @@ export class SimulatedProcess {
   #node: Node | undefined;
   /** Highest index that a leader of this node's own term counted as stored here, when it crashed. */
   #counted: LogIndex = logIndex(0);
+  /** Its disk is gone: it never starts again. */
+  scrapped = false;
 
   constructor(environment: Environment, id: NodeId, address: string) {
     this.#environment = environment;
     this.id = id;
     this.address = address;
-    const { random, scheduler, diskLatencyMs } = environment;
+    const { random, scheduler, diskLatencyMs, trace } = environment;
     this.disk = new SimulatedDisk({
       random: new SeededRandom(random.uint32()),
       clock: scheduler,
       latencyMs: diskLatencyMs,
       path: `/disk-of-${id}`,
+      fault: (call) => {
+        trace.numbers(Number(id), call.number);
+        trace.text(call.kind);
+        return undefined;
+      },
     });
   }
 
@@ -79,6 +88,7 @@ export class SimulatedProcess {
 
   /** Starts a node on the disk as it is. Resolves when it serves, or when it was killed meanwhile. */
   async start(mode: 'bootstrap' | 'wait' | 'resume'): Promise<void> {
+    if (this.scrapped) return;
     const environment = this.#environment;
     const clock = new ProcessClock(environment.scheduler);
     this.#clock = clock;

@@ -20,15 +20,19 @@ export interface Profile {
   /** Share of deaths that lose what was not synced. */
   readonly powerLossShare: number;
   readonly thinkMs: number;
+  /** Mean time between two changes of the membership; 0 = none. */
+  readonly churnEveryMs: number;
 }
 
 /** Draws a profile: fixed mild ones miss bugs. */
 export function drawProfile(random: Random): Profile {
   const pick = <T>(...choices: readonly T[]): T => choices[randomBelow(random, choices.length)];
+  const diskMs = pick(0.2, 2, 20, 80);
   return {
-    nodes: 3,
+    nodes: pick(3, 3, 3, 5),
     clients: pick(2, 4, 8),
-    electionTimeoutMs: pick(300, 800),
+    // A vote takes two durable writes of several disk calls: below that nobody is ever elected.
+    electionTimeoutMs: diskMs > 20 ? 800 : pick(300, 800),
     heartbeatMs: pick(50, 100),
     snapshotEntries: pick(64, 256, 100_000),
     network: {
@@ -38,12 +42,13 @@ export function drawProfile(random: Random): Profile {
       stallMs: pick(50, 500, 2000),
       resetRate: pick(0, 0.0005, 0.005),
     },
-    diskLatencyMs: { min: 0.05, max: pick(0.2, 2, 20, 80) },
+    diskLatencyMs: { min: 0.05, max: diskMs },
     ports: { lowestMs: 0, highestMs: pick(0, 0.1, 1, 10) },
     faultEveryMs: pick(1500, 5000, 20_000),
     downMs: pick(200, 2000, 8000),
     partitionMs: pick(500, 2500, 8000),
     powerLossShare: pick(0, 0.5, 1),
-    thinkMs: pick(2, 20, 100),
+    thinkMs: pick(5, 50, 200),
+    churnEveryMs: pick(0, 0, 1500, 5000),
   };
 }

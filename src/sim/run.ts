@@ -1,12 +1,19 @@
-import { type HashFactory, type LogLevel, SeededRandom, utf8 } from '../base/index.ts';
-import { type Client as ClusterClient, createClient, type Database } from '../client/index.ts';
-import { crc32 } from '../wire/index.ts';
+import { type HashFactory, type LogLevel, QuorateError, SeededRandom } from '../base/index.ts';
+import {
+  type Client as ClusterClient,
+  createClient,
+  type Database,
+  type DatabaseDigest,
+} from '../client/index.ts';
+import { Churn } from './churn.ts';
 import { Faults } from './faults.ts';
+import { Fleet } from './fleet.ts';
 import { Invariants, Violation } from './invariants.ts';
 import { SimulatedNetwork } from './network.ts';
-import { type Environment, SimulatedProcess } from './process.ts';
+import type { Environment } from './process.ts';
 import { drawProfile, type Profile } from './profile.ts';
 import { Scheduler } from './scheduler.ts';
+import { TraceHash } from './trace-hash.ts';
 import { Client, createSchema, History } from './workload.ts';
 
 const DATABASE = 'sim';
@@ -39,6 +46,18 @@ export interface RunReport {
   readonly traceHash: string;
 }
 
+interface RunningClient {
+  readonly client: Client;
+  readonly done: Promise<void>;
+  readonly connection: ClusterClient;
+}
+
+async function endClients(clients: readonly RunningClient[]): Promise<void> {
+  for (const { client } of clients) client.stop();
+  await Promise.all(clients.map(({ done }) => done));
+  await Promise.all(clients.map(({ connection }) => connection.close()));
+}
+
 /** Runs one seed: set-up, faults under load, healing, proof. Throws Violation, or what broke. */
 export async function runSeed(options: RunOptions): Promise<RunReport> {
   return new Run(options).run();
@@ -52,19 +71,17 @@ class Run {
   readonly #network: SimulatedNetwork;
   readonly #invariants = new Invariants();
   readonly #history = new History();
-  readonly #processes: SimulatedProcess[];
+  readonly #fleet: Fleet;
+  readonly #trace = new TraceHash();
   #failure: { readonly error: unknown } | undefined;
-  #traceHash = 0;
   #ids = 0;
 
   constructor(options: RunOptions) {
     this.#options = options;
     this.#random = new SeededRandom(options.seed);
     this.#profile = drawProfile(this.#random);
-    this.#network = new SimulatedNetwork(this.#scheduler, this.#random, {
-      ...this.#profile.network,
-      resetRate: 0,
-    });
+    const calm = { ...this.#profile.network, resetRate: 0, stallRate: 0 };
+    this.#network = new SimulatedNetwork(this.#scheduler, this.#random, calm, this.#trace);
     const environment: Environment = {
       scheduler: this.#scheduler,
       network: this.#network,
@@ -77,55 +94,62 @@ class Run {
       electionTimeoutMs: this.#profile.electionTimeoutMs,
       heartbeatMs: this.#profile.heartbeatMs,
       snapshotEntries: this.#profile.snapshotEntries,
+      trace: this.#trace,
       log: (level, host, message) => this.#log(level, host, message),
       failed: (error) => {
         this.#failure ??= { error };
       },
     };
-    this.#processes = Array.from(
-      { length: this.#profile.nodes },
-      (_, i) => new SimulatedProcess(environment, BigInt(i + 1), `node-${i + 1}:9000`),
-    );
+    // One address more than nodes, for those that join later.
+    this.#fleet = new Fleet(environment, this.#profile.nodes + 1);
   }
 
   async run(): Promise<RunReport> {
     const admin = this.#client('admin');
     const database = admin.database(DATABASE, { timeoutMs: SETUP_MS });
-    await this.#drive(this.#setUp(admin, database), SETUP_MS, 'the cluster to form');
+    const churn = new Churn(this.#fleet, admin.cluster, this.#scheduler, this.#random);
+    await this.#drive(this.#setUp(churn, database), SETUP_MS, 'the cluster to form');
     this.#network.faults = this.#profile.network;
     const faults = new Faults(
       this.#scheduler,
       this.#network,
       this.#random,
-      this.#processes,
+      this.#fleet,
       this.#profile,
       admin.cluster,
     );
     const clients = this.#startClients();
     faults.start();
+    const { churnEveryMs } = this.#profile;
+    if (churnEveryMs > 0) churn.start(churnEveryMs);
     await this.#advance(this.#options.hours * 3_600_000);
-    await this.#drive(this.#calmDown(faults, clients), LIVENESS_MS * 4, 'clients to end');
+    const calmDown = async (): Promise<void> => {
+      await faults.end();
+      await Promise.all([churn.stop(), endClients(clients)]);
+      // Machines that joined while the faults ended.
+      await faults.end();
+    };
+    await this.#drive(calmDown(), LIVENESS_MS * 4, 'clients and changes to end');
     await this.#drive(
       this.#prove(admin, database),
       LIVENESS_MS * 4,
       'the cluster to serve and agree',
     );
     await this.#drive(admin.close(), LIVENESS_MS, 'the client to close');
-    return this.#report(faults.count);
+    return this.#report(faults.count + churn.changes);
   }
 
-  async #setUp(admin: ClusterClient, database: Database): Promise<void> {
-    const [first, ...others] = this.#processes;
-    await first.start('bootstrap');
-    for (const member of others) {
-      await member.start('wait');
-      await admin.cluster.add(member.id, member.address, { timeoutMs: SETUP_MS });
-      await admin.cluster.assign(member.id, 'voter', { timeoutMs: SETUP_MS });
+  async #setUp(churn: Churn, database: Database): Promise<void> {
+    const addresses = this.#fleet.addresses.slice(0, this.#profile.nodes);
+    for (const [i, address] of addresses.entries()) {
+      const member = this.#fleet.create(address);
+      await member.start(i === 0 ? 'bootstrap' : 'wait');
+      await churn.join(member, 'voter');
     }
     await createSchema(database);
   }
 
-  #startClients(): { client: Client; done: Promise<void>; connection: ClusterClient }[] {
+  #startClients(): RunningClient[] {
     return Array.from({ length: this.#profile.clients }, (_, number) => {
       const connection = this.#client(`client-${number}`);
       const client = new Client({
@@ -142,16 +166,6 @@ class Run {
       });
       return { client, done, connection };
     });
-  }
-
-  async #calmDown(
-    faults: Faults,
-    clients: { client: Client; done: Promise<void>; connection: ClusterClient }[],
-  ): Promise<void> {
-    await faults.end();
-    for (const { client } of clients) client.stop();
-    await Promise.all(clients.map(({ done }) => done));
-    await Promise.all(clients.map(({ connection }) => connection.close()));
   }
 
   /** LIVE, ACK, DEF and REPL: a write succeeds, what is stored is what clients were told, replicas are equal. */
@@ -194,11 +208,11 @@ class Run {
 
   async #agree(admin: ClusterClient): Promise<void> {
     for (;;) {
-      const reports = await Promise.all(
-        this.#processes.map((member) =>
-          admin.cluster.digest(member.address, DATABASE, { timeoutMs: LIVENESS_MS }),
-        ),
-      );
+      const reports = await this.#digests(admin).catch((error: unknown) => {
+        // A member that is far behind does not have the database yet.
+        if (error instanceof QuorateError && error.code === 'DATABASE_NOT_FOUND') return [];
+        throw error;
+      });
       if (new Set(reports.map((report) => report.index)).size === 1) {
         if (new Set(reports.map((report) => `${report.pages} ${report.sha256}`)).size !== 1) {
           throw new Violation('REPL', 'replicas at the same index differ');
@@ -209,12 +223,22 @@ class Run {
     }
   }
 
+  async #digests(admin: ClusterClient): Promise<DatabaseDigest[]> {
+    const members = await admin.cluster.members({ timeoutMs: LIVENESS_MS });
+    const replicas = members.filter(({ role }) => role !== 'spare');
+    return Promise.all(
+      replicas.map(({ address }) =>
+        admin.cluster.digest(address, DATABASE, { timeoutMs: LIVENESS_MS }),
+      ),
+    );
+  }
+
   #client(host: string): ClusterClient {
     return createClient({
       network: this.#network.at(host),
       clock: this.#scheduler,
       random: new SeededRandom(this.#random.uint32()),
-      servers: this.#processes.map((member) => member.address),
+      servers: this.#fleet.addresses,
     });
   }
 
@@ -253,13 +277,14 @@ class Run {
 
   #log(level: LogLevel, host: string, message: string): void {
     const line = `${this.#scheduler.now().toFixed(3)} ${host} ${level} ${message}`;
-    this.#traceHash = crc32(utf8(line), this.#traceHash);
+    this.#trace.text(line);
     this.#options.trace?.(line);
   }
 
   #report(faults: number): RunReport {
     const { acknowledged, rolledBack, unknown, reads } = this.#history;
-    const end = `${this.#scheduler.now()} ${this.#scheduler.executed} ${acknowledged.size} ${unknown.size} ${reads}`;
+    this.#trace.numbers(this.#scheduler.now(), this.#scheduler.executed);
+    this.#trace.numbers(acknowledged.size, rolledBack.size, unknown.size, reads);
     return {
       seed: this.#options.seed,
       simulatedMs: this.#scheduler.now(),
@@ -270,7 +295,7 @@ class Run {
       rolledBack: rolledBack.size,
       unknown: unknown.size,
       reads,
-      traceHash: crc32(utf8(end), this.#traceHash).toString(16).padStart(8, '0'),
+      traceHash: this.#trace.toString(),
     };
   }
 }

@@ -37,9 +37,23 @@ export class History {
   }
 }
 
-/** Any other error is a defect of the client or of a node. */
+/** What faults may cause. Any other error is a defect of the client or of a node, or shows lost or repeated writes. */
+const EXPECTED: ReadonlySet<string> = new Set([
+  'CONNECTION_LOST',
+  'DISK_FULL',
+  'LEADERSHIP_LOST',
+  'NODE_STOPPED',
+  'NOT_LEADER',
+  'OUTCOME_UNKNOWN',
+  'OVERLOADED',
+  'SQLITE_BUSY',
+  'TIMEOUT',
+  'TX_ABORTED',
+  'WRITE_QUEUE_TIMEOUT',
+]);
+
 function expectQuorateError(error: unknown): QuorateError {
-  if (error instanceof QuorateError) return error;
+  if (error instanceof QuorateError && EXPECTED.has(error.code)) return error;
   throw error;
 }
 
