@@ -79,6 +79,7 @@ export class ClientSession {
   /** What was sent is written. */
   drained(): void {
     this.#plain?.drained();
+    this.#extension?.drained();
   }
 
   /** The connection is gone. */

@@ -6,6 +6,9 @@ import { requestFailure } from './extension-failure.ts';
 /** Last byte of a batch of rows that ends its statement. */
 const STATEMENT_END = 0xff;
 
+/** Batches that the node may owe, however many the client would take: what is unsent stays bounded. */
+const AHEAD = 4;
+
 /** One unanswered request of the extension that runs on the node; turns its answer into messages. */
 export class ExtensionCall implements AnswerSink {
   readonly request: number;
@@ -13,21 +16,27 @@ export class ExtensionCall implements AnswerSink {
   readonly #send: (response: ExtensionResponse) => void;
   readonly #ended: () => void;
   #running: RunningRequest | undefined;
+  readonly #blocked: () => boolean;
+  /** Batches that the client will take and the node does not know of yet. */
   #credits = 0;
+  /** Batches that the node was asked for and has not sent. */
+  #asked = 0;
   #cancelled = false;
   #done = false;
   #statement = 0;
 
-  /** `ended` is called once, after the last message was sent. */
+  /** `ended` is called once, after the last message was sent. `blocked`: too much is unsent to ask for more. */
   constructor(
     request: number,
     nodeId: bigint,
     send: (response: ExtensionResponse) => void,
+    blocked: () => boolean,
     ended: () => void,
   ) {
     this.request = request;
     this.#nodeId = nodeId;
     this.#send = send;
+    this.#blocked = blocked;
     this.#ended = ended;
   }
 
@@ -41,14 +50,24 @@ export class ExtensionCall implements AnswerSink {
     const running = begin(this);
     this.#running = running;
     if (this.#done) return;
-    if (this.#credits > 0) running.credit(this.#credits);
+    this.drained();
     if (this.#cancelled) running.interrupt();
   }
 
   credit(batches: number): void {
     if (this.#done) return;
-    if (this.#running === undefined) this.#credits += batches;
-    else this.#running.credit(batches);
+    this.#credits += batches;
+    this.drained();
+  }
+
+  /** The connection takes more: what the client is ready for may come. */
+  drained(): void {
+    if (this.#running === undefined || this.#done || this.#blocked()) return;
+    const batches = Math.min(this.#credits, AHEAD - this.#asked);
+    if (batches <= 0) return;
+    this.#credits -= batches;
+    this.#asked += batches;
+    this.#running.credit(batches);
   }
 
   cancel(): void {
@@ -61,6 +80,8 @@ export class ExtensionCall implements AnswerSink {
     assert(!this.#done, 'rows after the end of a request');
     this.#send({ type: 'rows', request: this.request, statementIndex: this.#statement, batch });
     if (batch[batch.length - 1] === STATEMENT_END) this.#statement++;
+    if (this.#asked > 0) this.#asked--;
+    this.drained();
   }
 
   end(result: RequestResult): void {

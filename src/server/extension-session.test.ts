@@ -197,6 +197,22 @@ describe('Run', () => {
     ).toEqual([0, 0, 1]);
   });
 
+  test('a client that takes everything and reads nothing gets no more than the connection takes', () => {
+    const at = SessionHarness.extension();
+    at.ask(run(3));
+    const call = at.node.last;
+    at.ask({ type: 'credit', request: 3, batches: 1_000_000 });
+    expect(call.credits).toBe(4);
+    at.buffered = 10_000_000;
+    for (let i = 0; i < 6; i++) call.rows(batch(true));
+    expect(call.credits).toBe(4);
+    at.buffered = 0;
+    at.session.drained();
+    expect(call.credits).toBe(8);
+    call.rows(batch(true));
+    expect(call.credits).toBe(9);
+  });
+
   test('a failure is told whole', () => {
     const at = SessionHarness.extension();
     at.ask(run(3));

@@ -9,7 +9,7 @@ import {
   type ExtensionRun,
   encodeExtensionResponse,
 } from '../wire/index.ts';
-import type { SessionContext, SessionOutput } from './context.ts';
+import { OUTPUT_HIGH_BYTES, type SessionContext, type SessionOutput } from './context.ts';
 import { ExtensionCall } from './extension-call.ts';
 import { ownFailure, rejectionFailure } from './extension-failure.ts';
 import { StreamState, type StreamTask } from './extension-stream.ts';
@@ -74,6 +74,11 @@ export class ExtensionSession {
       default:
         this.#admit(request, body.length);
     }
+  }
+
+  /** What was sent is written. */
+  drained(): void {
+    for (const { call } of [...this.#unanswered.values()]) call?.drained();
   }
 
   /** The connection is gone: everything that runs is ended, everything open is rolled back. */
@@ -188,6 +193,7 @@ export class ExtensionSession {
       request,
       this.#nodeId,
       (response) => this.#send(response),
+      () => this.#output.bufferedBytes >= OUTPUT_HIGH_BYTES,
       () => {
         this.#answered(request);
         if (!this.#closed) stream?.next();
