@@ -13,7 +13,7 @@ export function applyCommand(core: MachineCore, index: LogIndex, bytes: Uint8Arr
   if (command.kind !== 'frames') return false;
   const database = core.database(command.database);
   const { store } = database;
-  assert(!store.speculative, 'a command is applied over speculation (RULES M2)');
+  assert(!store.speculative, 'a command is applied over speculation (M2)');
   const before = store.published.pages;
   const { pages, deleted } = sizeAfterUpdate(command, before);
   if (deleted) {
@@ -24,7 +24,7 @@ export function applyCommand(core: MachineCore, index: LogIndex, bytes: Uint8Arr
   return before === 0;
 }
 
-/** Forgets a database (RULES S11): its name disappears, a later command makes it anew. */
+/** Forgets a database (S11): its name disappears, a later command makes it anew. */
 export function removeDatabase(core: MachineCore, name: string): void {
   const database = core.databases.get(name);
   if (database === undefined) return;

@@ -1,10 +1,10 @@
 import { assert, type LogIndex } from '../base/index.ts';
 import { applyCommand, removeDatabase } from './applier.ts';
-import type { Executor } from './executor.ts';
 import { failure, notLeader, RAW_CODE } from './failure.ts';
 import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
 import type { ToMachine } from './messages.ts';
+import type { RequestTable } from './request-table.ts';
 import { Restorer } from './restorer.ts';
 import type { Sealer } from './sealer.ts';
 import type { TransactionKeeper } from './transaction-keeper.ts';
@@ -19,7 +19,7 @@ const RETAINED_BYTES_MIN = 256 * 1024 * 1024;
 /** What consensus does to the databases: leadership, publication, commands of others, snapshots. */
 export class ClusterState {
   readonly #core: MachineCore;
-  readonly #executor: Executor;
+  readonly #requests: RequestTable;
   readonly #queue: WriteQueue;
   readonly #keeper: TransactionKeeper;
   readonly #sealer: Sealer;
@@ -31,13 +31,13 @@ export class ClusterState {
 
   constructor(
     core: MachineCore,
-    executor: Executor,
+    requests: RequestTable,
     queue: WriteQueue,
     keeper: TransactionKeeper,
     sealer: Sealer,
   ) {
     this.#core = core;
-    this.#executor = executor;
+    this.#requests = requests;
     this.#queue = queue;
     this.#keeper = keeper;
     this.#sealer = sealer;
@@ -58,8 +58,8 @@ export class ClusterState {
     if (core.epoch !== epoch) return;
     core.epoch = undefined;
     // The sessions still have their transactions: their requests are told that these are lost.
-    for (const job of [...this.#executor.jobs.values()]) {
-      if (job.session.current === job) this.#executor.fail(job, notLeader());
+    for (const job of [...this.#requests.jobs.values()]) {
+      if (job.session.current === job) this.#requests.fail(job, notLeader());
     }
     for (const session of core.sessions.values()) this.#keeper.lose(session, notLeader());
     core.engine.closeAll();
@@ -110,7 +110,7 @@ export class ClusterState {
     });
     for (const session of core.sessions.values()) {
       if (session.database !== old) continue;
-      if (session.current?.stream !== undefined) this.#executor.fail(session.current, reason);
+      if (session.current?.stream !== undefined) this.#requests.fail(session.current, reason);
       this.#keeper.lose(session, reason);
     }
     removeDatabase(core, old.name);

@@ -23,7 +23,7 @@ interface Cut {
 }
 
 /**
- * Cuts of the published state (RULES S6): the versions of all databases at one applied index, pinned. Making one copies nothing and
+ * Cuts of the published state (S6): the versions of all databases at one applied index, pinned. Making one copies nothing and
  * holds up nobody; the content is encoded as it is read.
  */
 export class Cuts {
@@ -38,7 +38,7 @@ export class Cuts {
   all(id: number): void {
     const parts: Part[] = [];
     for (const { name, store } of this.#core.databases.values()) {
-      // A store that never had a page is not part of a snapshot (RULES M10).
+      // A store that never had a page is not part of a snapshot (M10).
       if (store.published.pages > 0) parts.push({ name, store, pin: store.pinPublished() });
     }
     const bytes = snapshotContentBytes(

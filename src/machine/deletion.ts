@@ -10,7 +10,7 @@ export function isDeletion(sql: string): boolean {
   return tokens[1] === 'delete_database' || tokens[3] === 'delete_database';
 }
 
-/** The command that deletes a database: page 1 with size 0 in its header (fsm.md §9, RULES S11). */
+/** The command that deletes a database: page 1 with size 0 in its header (fsm.md §9, S11). */
 export function deletionCommand({ name, store }: MachineDatabase): Uint8Array<ArrayBuffer> {
   const { head } = store;
   assert(head.pages > 0, 'a database without pages is not deleted');

@@ -5,7 +5,7 @@ import type { Sealer } from './sealer.ts';
 import type { TransactionKeeper } from './transaction-keeper.ts';
 import type { WriteQueue } from './write-queue.ts';
 
-/** Empties the machine before leadership is handed over (RULES S1): C followers are never shown a head that cannot be proposed. */
+/** Empties the machine before leadership is handed over (S1): C followers are never shown a head that cannot be proposed. */
 export class Drainer {
   readonly #core: MachineCore;
   readonly #keeper: TransactionKeeper;

@@ -4,24 +4,15 @@ import { runBatch } from './batch.ts';
 import { isNewNameAllowed } from './database-name.ts';
 import { isDeletion } from './deletion.ts';
 import { describeStatement } from './describe.ts';
-import {
-  badName,
-  emptyStatement,
-  failure,
-  failureOf,
-  handedOver,
-  interrupted,
-  notLeader,
-  RAW_CODE,
-  timedOut,
-} from './failure.ts';
-import { Job } from './job.ts';
+import { explain, mustRollBack, stopped } from './explanation.ts';
+import { badName, emptyStatement, failure, notLeader, RAW_CODE, timedOut } from './failure.ts';
+import type { Job } from './job.ts';
 import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
-import type { Observed, RequestEnd, SqlFailure, Submit } from './messages.ts';
+import type { Observed, SqlFailure } from './messages.ts';
 import { isCommit, isDml, isRollback, type Placement, placementOf } from './placement.ts';
+import { RequestTable } from './request-table.ts';
 import type { Sealer } from './sealer.ts';
-import { Session } from './session.ts';
 import {
   loadCounters,
   statementResult,
@@ -44,9 +35,7 @@ export class Executor {
   readonly #sealer: Sealer;
   /** True when a message waits that must be handled before the next statement. */
   readonly #mustYield: () => boolean;
-  readonly jobs = new Map<number, Job>();
-  /** Requests that can go on. */
-  readonly ready: Job[] = [];
+  readonly requests: RequestTable;
 
   constructor(
     core: MachineCore,
@@ -60,75 +49,32 @@ export class Executor {
     this.#keeper = keeper;
     this.#sealer = sealer;
     this.#mustYield = mustYield;
-  }
-
-  submit(submit: Submit): void {
-    assert(!this.jobs.has(submit.request), () => `request ${submit.request} is known already`);
-    const session = this.#session(submit.session);
-    const job = new Job(submit, session, this.#core.clock.now());
-    this.jobs.set(submit.request, job);
-    if (session.current !== undefined) {
-      session.queue.push(job);
-      return;
-    }
-    this.#start(job);
-  }
-
-  #session(id: number): Session {
-    if (id === 0) {
-      const passing = new Session(0);
-      this.#core.passing.add(passing);
-      return passing;
-    }
-    let session = this.#core.sessions.get(id);
-    if (session === undefined) {
-      session = new Session(id);
-      this.#core.sessions.set(id, session);
-    }
-    return session;
-  }
-
-  #start(job: Job): void {
-    job.session.current = job;
-    this.#keeper.active(job.session);
-    this.run(job);
-  }
-
-  /** Goes on with a request as far as possible. */
-  run(job: Job): void {
-    if (job.done) return;
-    job.cancelTimer();
-    this.#core.guard.resume();
-    try {
-      while (!job.done && this.#advance(job));
-    } catch (error) {
-      this.fail(job, failureOf(error));
-    }
+    this.requests = new RequestTable(core, queue, keeper, (job) => this.#advance(job));
   }
 
   /** One step of a request; false when it has to wait. */
   #advance(job: Job): boolean {
     if (job.results.length > 0 && this.#mustYield()) {
-      this.ready.push(job);
+      this.requests.ready.push(job);
       return false;
     }
     if (job.results.length > 0 && this.#core.guard.mustPause) {
-      job.timer = this.#core.after(0, () => this.run(job));
+      job.timer = this.#core.after(0, () => this.requests.run(job));
       return false;
     }
     if (job.stream !== undefined) return this.#continueStream(job);
     const { session } = job;
     if (session.aborted !== undefined) return this.#whileAborted(job);
-    if (this.#core.epoch === undefined) return this.#end(job, notLeader());
+    if (this.#core.epoch === undefined) return this.requests.end(job, notLeader());
     const database = this.#database(job);
     if (job.cursor === undefined) {
       const description = describeStatement(this.#core, database, job);
-      return this.finish(job, { kind: 'described', description });
+      return this.requests.finish(job, { kind: 'described', description });
     }
     if (job.isBatch) return this.#batch(job, database);
     const { sql } = job.cursor;
-    if (sql === undefined) return this.finish(job, { kind: 'done', results: job.results });
-    if (!session.inTransaction && isDeletion(sql)) return this.#end(job, deletionAlone());
+    if (sql === undefined) return this.requests.finish(job, { kind: 'done', results: job.results });
+    if (!session.inTransaction && isDeletion(sql)) return this.requests.end(job, deletionAlone());
     if (session.inTransaction || session.permanent) return this.#onHome(job, database, 'begin');
     const placement = placementOf(sql);
     if (placement !== 'begin' && placement !== 'state') {
@@ -167,7 +113,7 @@ export class Executor {
     if (statement.readonly) {
       if (placement === 'reader' && job.submit.work.action === 'statement') {
         statement.release();
-        return this.finish(job, { kind: 'redirect' });
+        return this.requests.finish(job, { kind: 'redirect' });
       }
     } else if (!this.#queue.admit(database, job, true)) {
       statement.release();
@@ -179,7 +125,8 @@ export class Executor {
     const changed = this.#core.guard.takeChanged();
     if (changed) this.#committed(job, database);
     else job.saw(before);
-    if (error !== undefined) return this.#end(job, this.#explain(job, connection, error));
+    if (error !== undefined)
+      return this.requests.end(job, explain(job, connection, this.#core.guard, error));
     job.cursor?.advance();
     return true;
   }
@@ -194,7 +141,7 @@ export class Executor {
     if (session.inTransaction && isDeletion(statement.sql)) {
       if (database.owner !== session || !this.#core.mayDelete) {
         statement.release();
-        return this.#end(job, deletionAlone());
+        return this.requests.end(job, deletionAlone());
       }
       session.deletes = true;
     }
@@ -258,7 +205,7 @@ export class Executor {
         if (batch === undefined) continue;
         job.credits--;
         job.rows.push(batch);
-        if (!stream.done) this.#post(job, undefined);
+        if (!stream.done) this.requests.post(job, undefined);
       }
     } catch (error) {
       return this.#endStream(job, error);
@@ -270,7 +217,7 @@ export class Executor {
   #limit(job: Job): void {
     if (job.deadline === Number.POSITIVE_INFINITY) return;
     const left = Math.max(0, job.deadline - this.#core.clock.now());
-    job.timer = this.#core.after(left, () => this.fail(job, timedOut()));
+    job.timer = this.#core.after(left, () => this.requests.fail(job, timedOut()));
   }
 
   #endStream(job: Job, error: unknown): boolean {
@@ -300,7 +247,7 @@ export class Executor {
       // BEGIN and the like: nothing has been looked at yet.
       job.saw(this.#core.observedPublished());
     } else job.saw(base);
-    const explained = error === undefined ? undefined : this.#explain(job, home, error);
+    const explained = error === undefined ? undefined : explain(job, home, this.#core.guard, error);
     if (explained !== undefined && mustRollBack(job, explained) && !home.autocommit) {
       home.execute('ROLLBACK');
     }
@@ -310,14 +257,14 @@ export class Executor {
       return true;
     }
     assert(explained !== undefined, 'an error has an explanation');
-    return this.#end(job, explained);
+    return this.requests.end(job, explained);
   }
 
   #batch(job: Job, database: MachineDatabase): boolean {
     const { work } = job.submit;
     assert(work.action === 'batch', 'not a batch');
     if (work.mode === 'read' && !job.session.inTransaction) {
-      return this.finish(job, { kind: 'redirect' });
+      return this.requests.finish(job, { kind: 'redirect' });
     }
     if (database.owner !== job.session && !this.#queue.admit(database, job, true)) return false;
     const before = this.#core.observedHead(database);
@@ -326,8 +273,9 @@ export class Executor {
     if (changed) this.#committed(job, database);
     else job.saw(job.session.base ?? before);
     if (job.session.home !== undefined) this.#keeper.follow(job, before, failed?.failure);
-    if (failed !== undefined) return this.#end(job, this.#stopped(job) ?? failed.failure);
-    return this.finish(job, { kind: 'done', results: job.results });
+    if (failed !== undefined)
+      return this.requests.end(job, stopped(job, this.#core.guard) ?? failed.failure);
+    return this.requests.finish(job, { kind: 'done', results: job.results });
   }
 
   #committed(job: Job, database: MachineDatabase): void {
@@ -382,8 +330,8 @@ export class Executor {
 
   #nothingLeft(job: Job): boolean {
     const { work } = job.submit;
-    if (work.action === 'statement') return this.#end(job, emptyStatement());
-    return this.finish(job, { kind: 'done', results: job.results });
+    if (work.action === 'statement') return this.requests.end(job, emptyStatement());
+    return this.requests.finish(job, { kind: 'done', results: job.results });
   }
 
   /** Everything fails until the client says ROLLBACK (RULES M12). */
@@ -394,9 +342,9 @@ export class Executor {
     const sql = job.cursor?.sql ?? '';
     const rollback = isRollback(sql);
     if (rollback || isCommit(sql)) session.aborted = undefined;
-    if (!rollback) return this.#end(job, aborted.failure);
+    if (!rollback) return this.requests.end(job, aborted.failure);
     if (aborted.bySqlite && job.submit.format === 'dqlite') {
-      return this.#end(
+      return this.requests.end(
         job,
         failure('SQLITE_ERROR', 'cannot rollback - no transaction is active', {
           rawCode: RAW_CODE.error,
@@ -405,133 +353,7 @@ export class Executor {
     }
     const { lastInsertRowid } = session.counters;
     job.results.push({ rowsAffected: 0, lastInsertRowid, columns: [], columnTypes: [] });
-    return this.finish(job, { kind: 'done', results: job.results });
-  }
-
-  /** The failure for an error of a statement, taking into account who asked for its end. */
-  #explain(job: Job, connection: Connection, error: unknown): SqlFailure {
-    const plain = failureOf(error);
-    if (plain.rawCode === RAW_CODE.interrupt) return this.#stopped(job) ?? plain;
-    if (plain.rawCode === RAW_CODE.notLeader) return notLeader();
-    if (connection.tooLarge) {
-      return failure('TX_TOO_LARGE', 'the transaction is too large', { rawCode: RAW_CODE.full });
-    }
-    const index = job.cursor?.index ?? 0;
-    return job.submit.work.action === 'statement' ? plain : { ...plain, statementIndex: index };
-  }
-
-  #stopped(job: Job): SqlFailure | undefined {
-    switch (job.stop) {
-      case undefined:
-        return undefined;
-      case 'timeout':
-        return timedOut();
-      case 'total':
-        return failure('TRANSACTION_TOO_LONG', 'the transaction took too long', {
-          rawCode: RAW_CODE.abort,
-        });
-      case 'epoch':
-        return notLeader();
-      case 'transfer':
-        return handedOver();
-      case 'statement':
-        return this.#core.guard.statementTooLong();
-      default:
-        return interrupted();
-    }
-  }
-
-  #post(job: Job, end: RequestEnd | undefined): void {
-    this.#core.post({
-      kind: 'answer',
-      session: job.submit.session,
-      request: job.submit.request,
-      observed: job.observed ?? this.#core.observedPublished(),
-      rows: job.takeRows(),
-      end,
-      state: job.session.state,
-    });
-  }
-
-  /** The consumer of a request took batches. */
-  credit(request: number, batches: number): void {
-    const job = this.jobs.get(request);
-    if (job === undefined) return;
-    job.credits += batches;
-    if (job.stream === undefined || job.session.current !== job) return;
-    this.#keeper.active(job.session);
-    this.run(job);
-  }
-
-  /** Ends a request that waits; one that runs was told by its `stop`. */
-  interrupt(request: number): void {
-    const job = this.jobs.get(request);
-    if (job === undefined) return;
-    if (job.session.current === job) {
-      this.fail(job, interrupted());
-      return;
-    }
-    const { queue } = job.session;
-    queue.splice(queue.indexOf(job), 1);
-    job.done = true;
-    this.jobs.delete(request);
-    this.#post(job, { kind: 'failed', failure: interrupted(), results: [] });
-  }
-
-  closeSession(id: number): void {
-    const session = this.#core.sessions.get(id);
-    if (session === undefined) return;
-    this.#core.sessions.delete(id);
-    const jobs = session.current === undefined ? [] : [session.current, ...session.queue];
-    this.#keeper.close(session);
-    session.queue.length = 0;
-    for (const job of jobs) {
-      this.#queue.forget(job);
-      job.done = true;
-      this.jobs.delete(job.submit.request);
-    }
-    session.current = undefined;
-  }
-
-  /** Ends a request with a failure; for statements that wait or whose rows wait. */
-  fail(job: Job, reason: SqlFailure): void {
-    if (job.done) return;
-    if (job.stream !== undefined) {
-      job.stream.release();
-      job.stream = undefined;
-      const { home } = job.session;
-      if (home !== undefined && !home.closed) {
-        this.#keeper.follow(job, job.observed ?? this.#core.observedPublished(), undefined);
-      }
-    }
-    this.#end(job, reason);
-  }
-
-  #end(job: Job, reason: SqlFailure): boolean {
-    return this.finish(job, { kind: 'failed', failure: reason, results: job.results });
-  }
-
-  /** Posts the last answer of a request; always false. */
-  finish(job: Job, end: RequestEnd): boolean {
-    const { session } = job;
-    this.#queue.forget(job);
-    let last = end;
-    if (session.id === 0) {
-      last = this.#keeper.leaveNothing(job, end);
-      this.#core.passing.delete(session);
-    }
-    // What was to begin a transaction, or to change the connection, failed before it could.
-    if (session.home !== undefined && !session.inTransaction && !session.home.hasSessionState) {
-      if (last.kind === 'failed' || !session.permanent) session.leaveHome();
-    }
-    if (last.kind === 'failed') job.rows = [];
-    job.done = true;
-    this.jobs.delete(job.submit.request);
-    if (!session.closed && job.stop !== 'closed') this.#post(job, last);
-    session.current = session.queue.shift();
-    if (session.current !== undefined) this.ready.push(session.current);
-    else if (session.inTransaction) this.#keeper.idle(session);
-    return false;
+    return this.requests.finish(job, { kind: 'done', results: job.results });
   }
 }
 
@@ -542,9 +364,4 @@ function deletionAlone(): SqlFailure {
     'PRAGMA delete_database needs a write transaction (BEGIN IMMEDIATE), and members that understand it',
     { rawCode: RAW_CODE.error },
   );
-}
-
-/** Whether a failed statement takes its whole transaction with it. */
-function mustRollBack(job: Job, reason: SqlFailure): boolean {
-  return reason.code === 'RESULT_TOO_LARGE' || job.stop === 'total';
 }

@@ -24,7 +24,7 @@ export function skipBlank(sql: string, from: number): number {
 /**
  * The first `count` tokens of the first statement of a text: words and quoted names in lower case and without quotes,
  * everything else as single characters. Only a hint about what a statement is: what it did is read from SQLite
- * afterwards (RULES M12).
+ * afterwards (M12).
  */
 export function headTokens(sql: string, count: number): readonly string[] {
   const tokens: string[] = [];

@@ -55,7 +55,7 @@ export class Job<S extends JobSession = Session> {
     this.observed = later(this.observed, observed);
   }
 
-  /** Keeps a batch until the end of the statement. Throws QuorateError RESULT_TOO_LARGE (RULES S2). */
+  /** Keeps a batch until the end of the statement. Throws QuorateError RESULT_TOO_LARGE (S2). */
   keep(batch: Uint8Array): void {
     this.#rowsBytes += batch.length;
     if (this.#rowsBytes > LIMITS.bufferedResultBytes) {

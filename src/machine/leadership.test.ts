@@ -39,7 +39,7 @@ describe('the end of an epoch', () => {
     expect(world.last(insert)?.observed).toMatchObject({ epoch: 2, sequence: 1 });
   });
 
-  it('closes connections, so that no schema cache outlives it (RULES M3)', () => {
+  it('closes connections, so that no schema cache outlives it (M3)', () => {
     const world = ready();
     world.run('create table a(x, y)');
     world.run('select changes() from a');
@@ -196,7 +196,7 @@ describe('while SQL runs', () => {
   });
 });
 
-describe('handing over (RULES S1)', () => {
+describe('handing over (S1)', () => {
   it('ends what runs, seals everything, and starts nothing before it is told to', () => {
     const world = ready();
     world.run('insert into t(x) values(1)');

@@ -32,13 +32,13 @@ export class MachineCore {
   readonly sessions = new Map<number, Session>();
   /** The sessions of requests that have none: each lives as long as its request. */
   readonly passing = new Set<Session>();
-  /** The leadership that may execute; undefined = nothing is executed (RULES M2). */
+  /** The leadership that may execute; undefined = nothing is executed (M2). */
   epoch: number | undefined;
   applied: LogIndex = logIndex(0);
   gateOpen = true;
   draining = false;
   unsealedPages: number;
-  /** No member would misunderstand the deletion of a database (RULES S11). */
+  /** No member would misunderstand the deletion of a database (S11). */
   mayDelete = true;
   /** Runs something as a turn of the machine, with everything that follows from it. Set by the machine. */
   inTurn: (action: () => void) => void = (action) => action();
@@ -64,7 +64,7 @@ export class MachineCore {
 
   /**
    * The memory of an instance never shrinks: one that a large transaction has blown up is replaced as soon as no session has a
-   * connection of its own (RULES S8). Between two statements only.
+   * connection of its own (S8). Between two statements only.
    */
   renewEngine(): void {
     if (this.#engine.memoryBytes <= this.limits.engineBytes) return;
@@ -127,7 +127,7 @@ export class MachineCore {
     this.#retired = this.#retired.filter((store) => store.statistics().slots > 0);
   }
 
-  /** Whether a transaction may begin on this database (DESIGN §5.2, RULES M13, S1). */
+  /** Whether a transaction may begin on this database (M13, S1). */
   mayBegin(database: MachineDatabase): boolean {
     return (
       this.epoch !== undefined &&

@@ -4,7 +4,7 @@ import type { PageStore, Seal } from '../pages/index.ts';
 import type { Job } from './job.ts';
 import type { Session } from './session.ts';
 
-/** Page cache of the connection that all autocommit writes share, and of a home connection (RULES M11), in pages. */
+/** Page cache of the connection that all autocommit writes share, and of a home connection (M11), in pages. */
 const WRITER_CACHE_PAGES = 4096;
 const HOME_CACHE_PAGES = 64;
 /** Home connections that are kept open for the next transaction. */
@@ -27,7 +27,7 @@ export class MachineDatabase {
   readonly #idleHomes: Connection[] = [];
   /** The session that has written in an open transaction. */
   owner: Session | undefined;
-  /** Requests that wait to write, in order of arrival (RULES S18). */
+  /** Requests that wait to write, in order of arrival (S18). */
   readonly waiting = new Set<Job>();
   /** Requests that wait to begin a transaction that does not write yet. */
   readonly starting = new Set<Job>();

@@ -122,7 +122,7 @@ export class Machine {
     });
     const core = this.#core;
     core.inTurn = (action) => this.#turn(action);
-    const fail = (job: Job, reason: SqlFailure) => this.#executor.fail(job, reason);
+    const fail = (job: Job, reason: SqlFailure) => this.#executor.requests.fail(job, reason);
     this.#queue = new WriteQueue(core, fail);
     this.#keeper = new TransactionKeeper(core, this.#queue, fail);
     this.#sealer = new Sealer(core);
@@ -133,7 +133,13 @@ export class Machine {
       this.#sealer,
       () => this.#decisions.length > 0,
     );
-    this.#state = new ClusterState(core, this.#executor, this.#queue, this.#keeper, this.#sealer);
+    this.#state = new ClusterState(
+      core,
+      this.#executor.requests,
+      this.#queue,
+      this.#keeper,
+      this.#sealer,
+    );
     this.#cuts = new Cuts(core);
     this.#drainer = new Drainer(core, this.#keeper, this.#queue, this.#sealer);
     this.#port.onMessage((message) => this.#arrive(message));
@@ -224,9 +230,9 @@ export class Machine {
         this.#handle(decision);
         continue;
       }
-      const job = this.#executor.ready.shift();
+      const job = this.#executor.requests.ready.shift();
       if (job !== undefined) {
-        this.#executor.run(job);
+        this.#executor.requests.run(job);
         continue;
       }
       const request = this.#requests.shift();
@@ -235,7 +241,7 @@ export class Machine {
         continue;
       }
       if (this.#queue.woken) {
-        this.#queue.pump((waiting) => this.#executor.run(waiting));
+        this.#queue.pump((waiting) => this.#executor.requests.run(waiting));
         continue;
       }
       this.#drainer.run();
@@ -251,16 +257,16 @@ export class Machine {
   #handle(message: ToMachine): void {
     switch (message.kind) {
       case 'submit':
-        this.#executor.submit(message);
+        this.#executor.requests.submit(message);
         return;
       case 'credit':
-        this.#executor.credit(message.request, message.batches);
+        this.#executor.requests.credit(message.request, message.batches);
         return;
       case 'interrupt':
-        this.#executor.interrupt(message.request);
+        this.#executor.requests.interrupt(message.request);
         return;
       case 'close-session':
-        this.#executor.closeSession(message.session);
+        this.#executor.requests.closeSession(message.session);
         return;
       case 'lead':
         this.#state.lead(message.epoch);

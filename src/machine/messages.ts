@@ -44,7 +44,7 @@ export type Work =
       readonly mode: 'write' | 'read' | 'deferred';
     };
 
-/** What an answer has seen; the output gate holds it until that is committed (RULES M5). */
+/** What an answer has seen; the output gate holds it until that is committed (M5). */
 export type Observed =
   /** Needs the seal with this sequence number of this epoch and database to be published. */
   | {
@@ -61,9 +61,9 @@ export type Observed =
 /** State of a session after an answer. */
 export interface SessionState {
   readonly transaction: 'none' | 'read' | 'write';
-  /** The transaction was ended by the server; everything fails until ROLLBACK (RULES M12). */
+  /** The transaction was ended by the server; everything fails until ROLLBACK (M12). */
   readonly aborted: boolean;
-  /** The session has a connection of its own on the SQL thread (RULES M11). */
+  /** The session has a connection of its own on the SQL thread (M11). */
   readonly home: boolean;
 }
 
@@ -102,7 +102,7 @@ export type RequestEnd =
   | {
       readonly kind: 'failed';
       readonly failure: SqlFailure;
-      /** Results of the statements of a script that stay in effect (RULES S4). */
+      /** Results of the statements of a script that stay in effect (S4). */
       readonly results: readonly StatementResult[];
     }
   /** Not for this thread: a reader was given a write, or the machine an autocommit read. */
@@ -152,7 +152,7 @@ export type SessionMessage =
 /** node → machine. All but `submit` are handled even while a statement runs. */
 export type ToMachine =
   | SessionMessage
-  /** Leadership `epoch` may execute: its barrier is applied (RULES M2). */
+  /** Leadership `epoch` may execute: its barrier is applied (M2). */
   | { readonly kind: 'lead'; readonly epoch: number }
   /** Leadership is over: revert everything unpublished, close connections that saw it (M3), abort sessions (M12). */
   | { readonly kind: 'unlead'; readonly epoch: number }
@@ -178,8 +178,8 @@ export type ToMachine =
   /** Do not start (or start again) transactions: the output gate is full. */
   | { readonly kind: 'gate'; readonly open: boolean }
   /**
-   * Limit of the unsealed difference in pages (64 with C members, RULES M13). `deletion` false: refuse PRAGMA
-   * delete_database, a member is older than C-1.18.3 or of unknown version (RULES S11).
+   * Limit of the unsealed difference in pages (64 with C members, M13). `deletion` false: refuse PRAGMA
+   * delete_database, a member is older than C-1.18.3 or of unknown version (S11).
    */
   | {
       readonly kind: 'limits';
@@ -246,7 +246,7 @@ export type FromMachine =
       readonly id: number;
       readonly bytes: Uint8Array;
       readonly last: boolean;
-      /** Why there is no more: the pages were kept for too long (RULES S5). The cut is released then. */
+      /** Why there is no more: the pages were kept for too long (S5). The cut is released then. */
       readonly error?: string | undefined;
     }
   | { readonly kind: 'restored'; readonly id: number; readonly error: string | undefined }

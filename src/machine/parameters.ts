@@ -12,8 +12,14 @@ export function bindPositional(
   from: number,
 ): number {
   const count = Math.min(statement.parameterCount, Math.max(0, values.length - from));
-  for (let i = 0; i < count; i++) statement.bind(i + 1, values[from + i]);
+  for (let i = 0; i < count; i++) bindValue(statement, i + 1, values[from + i]);
   return count;
+}
+
+/** Integers travel as bigint, floats as number: 1.0 stays a float although it is a whole number. */
+function bindValue(statement: Statement, index: number, value: Value): void {
+  if (typeof value === 'number') statement.bindDouble(index, value);
+  else statement.bind(index, value);
 }
 
 /** Binds the parameters of one statement (client-protocol.md §6.2). Throws QuorateError PARAMETERS for what does not fit. */
@@ -38,7 +44,7 @@ export function bindParameters(
   const names = statement.parameterNames;
   for (const [name, value] of parameters.values) {
     const index = names.findIndex((known) => known === name || known.slice(1) === name);
-    if (index >= 0 && names[index] !== '') statement.bind(index + 1, value);
+    if (index >= 0 && names[index] !== '') bindValue(statement, index + 1, value);
     else if (surplus === 'refuse') {
       throw parameterError(`the statement has no parameter ${name}`, RAW_CODE.range);
     }

@@ -1,7 +1,7 @@
 import { headTokens } from './head-tokens.ts';
 
 /**
- * Which connection a statement of a session outside a transaction needs (RULES M11).
+ * Which connection a statement of a session outside a transaction needs (M11).
  *
  * - `reader`: may run on a reader if SQLite says that it only reads;
  * - `shared`: the writer connection of the database;

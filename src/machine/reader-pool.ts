@@ -18,7 +18,7 @@ export interface Lease {
   readonly store: ReadableStore;
 }
 
-/** Connections that read published versions; each serves one statement at a time (RULES M11). */
+/** Connections that read published versions; each serves one statement at a time (M11). */
 export class ReaderPool {
   readonly #createEngine: () => Engine;
   readonly #engineBytes: number;
@@ -29,7 +29,7 @@ export class ReaderPool {
   #busy = 0;
   #nothing: PageStore | undefined;
 
-  /** `engineBytes`: memory above which the instance of SQLite is replaced when no connection is in use (RULES S8). */
+  /** `engineBytes`: memory above which the instance of SQLite is replaced when no connection is in use (S8). */
   constructor(
     createEngine: () => Engine,
     directory: ReaderDirectory,

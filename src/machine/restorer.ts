@@ -9,7 +9,7 @@ interface Built {
 }
 
 /**
- * Builds the databases of a snapshot beside the old ones while its content arrives (RULES S14); nothing is replaced before the last
+ * Builds the databases of a snapshot beside the old ones while its content arrives (S14); nothing is replaced before the last
  * byte was checked.
  */
 export class Restorer {
@@ -50,7 +50,7 @@ export class Restorer {
 
   #begin(name: string): void {
     const replaced = this.#core.databases.get(name)?.store;
-    // A new incarnation goes on counting changes, so that no cache takes its pages for the old ones (RULES M3).
+    // A new incarnation goes on counting changes, so that no cache takes its pages for the old ones (M3).
     this.#store = new PageStore(this.#core.arena, { change: replaced?.change ?? 0 });
     this.#built.push({ name, store: this.#store });
   }

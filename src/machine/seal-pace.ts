@@ -4,7 +4,7 @@ import { assert, type Clock } from '../base/index.ts';
 const SAMPLE_WEIGHT = 1 / 8;
 
 /**
- * When to seal (DESIGN §5.4, RULES M13, S17): at once when nothing is in flight, else not sooner than the round trip
+ * When to seal (M13, S17): at once when nothing is in flight, else not sooner than the round trip
  * divided by the window after the last seal, or when enough bytes have come together; never above the window.
  * Greedy sealing would let the first free place take everything and leave one row for each of the next.
  */

@@ -7,8 +7,8 @@ import type { MachineDatabase } from './machine-database.ts';
 import { SealPace } from './seal-pace.ts';
 
 /**
- * Turns heads into entries (DESIGN §5.4). It works while SQL runs too: a head never contains the pages of an open transaction, so
- * sealing waits for nobody (RULES M5).
+ * Turns heads into entries. It works while SQL runs too: a head never contains the pages of an open transaction, so
+ * sealing waits for nobody (M5).
  */
 export class Sealer {
   readonly #core: MachineCore;
@@ -48,7 +48,7 @@ export class Sealer {
     }
   }
 
-  /** Seals everything at once, whatever the pace says: before a transfer (RULES S1). */
+  /** Seals everything at once, whatever the pace says: before a transfer (S1). */
   sealAll(): void {
     if (this.#core.epoch === undefined) return;
     for (const database of [...this.#candidates()]) this.#seal(database);

@@ -4,7 +4,7 @@ import type { Job } from './job.ts';
 import type { MachineDatabase } from './machine-database.ts';
 import type { Observed, SessionState, SqlFailure } from './messages.ts';
 
-/** A transaction that the server ended (RULES M12). */
+/** A transaction that the server ended (M12). */
 export interface Aborted {
   readonly failure: SqlFailure;
   /** SQLite did it by itself, as it would in C: then a plain client's ROLLBACK finds no transaction. */
@@ -15,7 +15,7 @@ export interface Aborted {
 export class Session {
   readonly id: number;
   readonly counters: SessionCounters = { lastInsertRowid: 0n, changes: 0n, totalChanges: 0n };
-  /** The connection of its own, while it has a transaction, or for good (RULES M11). */
+  /** The connection of its own, while it has a transaction, or for good (M11). */
   home: Connection | undefined;
   /** Where `home` lives. */
   database: MachineDatabase | undefined;

@@ -2,7 +2,7 @@ import type { Port } from '../base/index.ts';
 import { SharedPageReader, SlotMemory } from '../pages/index.ts';
 import type { DirectoryMessage, ReadableStore, ReaderDirectory } from './store-directory.ts';
 
-/** The databases of a machine in another thread, over shared memory (RULES S7). */
+/** The databases of a machine in another thread, over shared memory (S7). */
 export class SharedDirectory implements ReaderDirectory {
   readonly #port: Port<never, DirectoryMessage>;
   readonly #owner: number;

@@ -83,7 +83,7 @@ describe('cuts', () => {
     world.send({ kind: 'read-cut', id: 5, bytes: 4096 });
     world.run('update t set x = randomblob(300)');
     world.settle();
-    // A reader that takes nothing for so long that the budget for pins is used up (RULES S5).
+    // A reader that takes nothing for so long that the budget for pins is used up (S5).
     world.machine.directory.find('main.db')?.enforceBudget(0);
     world.others.length = 0;
     world.send({ kind: 'read-cut', id: 5, bytes: 4096 });

@@ -15,7 +15,7 @@ export type StopReason =
   | 'statement';
 
 /**
- * Everything that happens while SQLite runs (RULES M8): messages are drained every thousand operations, and the running
+ * Everything that happens while SQLite runs (M8): messages are drained every thousand operations, and the running
  * statement is interrupted when one of them, or a deadline, asks for it. Nothing here calls SQLite.
  */
 export class SqlGuard {
@@ -28,7 +28,7 @@ export class SqlGuard {
   #running: Job<JobSession> | undefined;
   /** Code with which commits are refused at this moment; 0 = they are not. */
   refusal = 0;
-  /** Clock time at which every statement must have ended, because leadership is handed over (RULES S1). */
+  /** Clock time at which every statement must have ended, because leadership is handed over (S1). */
   graceEnd = Number.POSITIVE_INFINITY;
   /** A commit since the last `takeChanged` changed pages. */
   #changed = false;

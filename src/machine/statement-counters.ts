@@ -6,7 +6,7 @@ interface HasCounters {
   readonly counters: SessionCounters;
 }
 
-/** Gives a connection the values that its SQL functions and its last row id must show for this session (RULES M11). */
+/** Gives a connection the values that its SQL functions and its last row id must show for this session (M11). */
 export function loadCounters(connection: Connection, session: HasCounters): void {
   connection.counters = session.counters;
   connection.lastInsertRowid = session.counters.lastInsertRowid;

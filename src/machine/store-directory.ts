@@ -1,7 +1,7 @@
 import { type LogIndex, logIndex } from '../base/index.ts';
 import type { PageSource, PageStore, SharedStore, Version } from '../pages/index.ts';
 
-/** What the machine tells readers in other threads, before they may need it (RULES S7). */
+/** What the machine tells readers in other threads, before they may need it (S7). */
 export type DirectoryMessage =
   | { readonly kind: 'slab'; readonly index: number; readonly buffer: SharedArrayBuffer }
   /** A database appears, or its store is replaced by another one (delete, restore). */

@@ -7,7 +7,7 @@ import { isCommit } from './placement.ts';
 import type { Session } from './session.ts';
 import type { WriteQueue } from './write-queue.ts';
 
-/** Follows the explicit transactions of sessions: begin, end, limits and aborts (RULES M11, M12). */
+/** Follows the explicit transactions of sessions: begin, end, limits and aborts (M11, M12). */
 export class TransactionKeeper {
   readonly #core: MachineCore;
   readonly #queue: WriteQueue;

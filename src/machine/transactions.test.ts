@@ -73,14 +73,14 @@ describe('explicit transactions', () => {
     const c = world.statement("insert into t values(11, 'c')", [], C);
     const beginC = world.statement('begin immediate', [], { session: 4 });
     expect([world.isDone(b), world.isDone(c), world.isDone(beginC)]).toEqual([false, false, false]);
-    // The owner is not behind those who wait for it (RULES M5 d).
+    // The owner is not behind those who wait for it (M5 d).
     expect(world.code(world.statement("insert into t values(9, 'a')", [], A))).toBe('done');
     expect(world.isDone(b)).toBe(false);
     world.run('commit', [], A);
     expect([world.code(b), world.code(c), world.code(beginC)]).toEqual(['done', 'done', 'done']);
   });
 
-  it('do not keep what came before them from being sealed (RULES M5 c)', () => {
+  it('do not keep what came before them from being sealed (M5 c)', () => {
     const world = ready();
     world.run("insert into t values(20, 'a')");
     world.run("insert into t values(21, 'b')");
@@ -121,7 +121,7 @@ describe('explicit transactions', () => {
   });
 });
 
-describe('aborts (RULES M12)', () => {
+describe('aborts (M12)', () => {
   it('end an idle transaction; nothing runs until ROLLBACK', () => {
     const world = ready();
     world.run('begin', [], A);
@@ -215,7 +215,7 @@ describe('aborts (RULES M12)', () => {
   });
 });
 
-describe('what an answer has observed (RULES M5 a)', () => {
+describe('what an answer has observed (M5 a)', () => {
   it('is head for a write that changed nothing', () => {
     const world = ready();
     world.run("update t set x = 'X' where id = 1");
@@ -245,7 +245,7 @@ describe('what an answer has observed (RULES M5 a)', () => {
 });
 
 describe('sessions', () => {
-  it('have counters of their own on the shared connection (RULES M11)', () => {
+  it('have counters of their own on the shared connection (M11)', () => {
     const world = ready();
     world.run("insert into t values(30, 'a')", [], A);
     world.run("insert into t values(31, 'b'), (32, 'c')", [], B);

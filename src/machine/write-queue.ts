@@ -6,7 +6,7 @@ import type { MachineDatabase } from './machine-database.ts';
 import type { SqlFailure } from './messages.ts';
 
 /**
- * Who may write next (RULES M5, S18): one first-in first-out list per database. It is a list of the machine and not a place in
+ * Who may write next (M5, S18): one first-in first-out list per database. It is a list of the machine and not a place in
  * its inbox, so that the statements of the transaction that holds everybody up are never behind those who wait for it.
  */
 export class WriteQueue {
