@@ -31,7 +31,7 @@ export interface Task<T> {
 
 /**
  * Finds a node for a task, and another one when that fails, until the call ends. The rules of outcome
- * (RULES S3): a write is repeated only when it was surely not executed.
+ * (S3): a write is repeated only when it was surely not executed.
  */
 export class Dispatcher {
   readonly #pool: LinkPool;

@@ -107,6 +107,8 @@ function readsOnly(statement: string): boolean {
   }
 }
 
+const WRITING_VERBS: ReadonlySet<string> = new Set(['INSERT', 'REPLACE', 'UPDATE', 'DELETE']);
+
 /** The verb of WITH … stands outside of all parentheses. */
 function withReadsOnly(statement: string): boolean {
   let depth = 0;
@@ -117,7 +119,7 @@ function withReadsOnly(statement: string): boolean {
     else if (token.kind === 'word' && depth === 0) {
       const word = piece.toUpperCase();
       if (word === 'SELECT' || word === 'VALUES') return true;
-      if (word === 'INSERT' || word === 'UPDATE' || word === 'DELETE') return false;
+      if (WRITING_VERBS.has(word)) return false;
     }
   }
   return false;

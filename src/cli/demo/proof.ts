@@ -51,6 +51,9 @@ async function proveIntegrity(input: ProofInput): Promise<string[]> {
       const text = String(result.rows[0]?.[0]);
       say(`integrity_check on ${node.name}, executed by node ${result.executedBy.id}: ${text}`);
       if (text !== 'ok') findings.push(`${node.name}: integrity_check: ${text}`);
+      if (result.executedBy.address !== node.address) {
+        findings.push(`${node.name} did not check its own pages, ${result.executedBy.address} did`);
+      }
     } finally {
       await replica.close();
     }
