@@ -12,7 +12,7 @@ import type { SqlSide } from './threads.ts';
 
 /**
  * Machine and one reader on the caller's thread (`threads: false`). `statementMs`: a statement that takes longer fails, since
- * nothing else happens on the thread meanwhile; half an election timeout keeps the leader a leader (RULES M8).
+ * nothing else happens on the thread meanwhile; half an election timeout keeps the leader a leader (M8).
  */
 export function inlineSqlSide(
   module: WebAssembly.Module,

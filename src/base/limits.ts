@@ -1,4 +1,4 @@
-/** Every bound of the system by name (RULES M13). docs/limits.md is the table for users. */
+/** Every bound of the system by name (M13). docs/limits.md is the table for users. */
 export const LIMITS = {
   /** Largest client message, header included. */
   clientMessageBytes: 64 * 1024 * 1024,

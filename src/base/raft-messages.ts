@@ -19,7 +19,7 @@ export interface RequestVoteResult {
   readonly preVote: boolean | undefined;
 }
 
-/** AppendEntries (§3.3). `previousIndex` above 2^48 is the nonce of a read round (RULES M6). */
+/** AppendEntries (§3.3). `previousIndex` above 2^48 is the nonce of a read round (M6). */
 export interface AppendEntries {
   readonly type: 'append-entries';
   readonly term: Term;

@@ -9,7 +9,7 @@ export interface Port<Out, In> {
   onMessage(handler: (message: In) => void): void;
   /**
    * Delivers what has already arrived, synchronously, without returning to the event loop:
-   * how a thread inside a long SQLite call sees what concerns it (RULES M8).
+   * how a thread inside a long SQLite call sees what concerns it (M8).
    */
   drain(): void;
   close(): void;

@@ -68,7 +68,7 @@ function isDefinition(action: number): boolean {
   );
 }
 
-/** Why a statement is refused (fsm.md §7, RULES M17 and S20), or undefined when this question speaks for it. */
+/** Why a statement is refused (fsm.md §7, M17 and S20), or undefined when this question speaks for it. */
 export function refusalOf(
   question: AuthorizerQuestion,
   context: AuthorizerContext,
@@ -106,7 +106,7 @@ function reservedRefusal(
   return undefined;
 }
 
-/** Whether a statement leaves something behind in its connection (RULES M11). */
+/** Whether a statement leaves something behind in its connection (M11). */
 export function makesSessionState(question: AuthorizerQuestion): boolean {
   const { action, first, second, schema } = question;
   if (action === ACTION.PRAGMA) return pragmaMakesState((first ?? '').toLowerCase(), second);

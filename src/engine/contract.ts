@@ -1,7 +1,7 @@
 import type { Clock, Random, Value } from '../base/index.ts';
 import type { PageSource, PageStore } from '../pages/index.ts';
 
-/** Which version a statement sees when it takes SQLite's shared lock (RULES M4). */
+/** Which version a statement sees when it takes SQLite's shared lock (M4). */
 export type PinPolicy = 'published' | 'head';
 
 export interface EngineOptions {
@@ -9,7 +9,7 @@ export interface EngineOptions {
   readonly clock: Pick<Clock, 'wallMs'>;
   /** For random(), randomblob() and row ids. */
   readonly random: Random;
-  /** Largest transaction, in bytes of page images (RULES M13); default LIMITS.transactionBytes. */
+  /** Largest transaction, in bytes of page images (M13); default LIMITS.transactionBytes. */
   readonly transactionBytes?: number;
   /** Compiled statements that each connection keeps; default 64. */
   readonly cachedStatements?: number;
@@ -21,12 +21,12 @@ export interface Engine {
    * Opens a connection. Pages are only read until the first statement runs. Throws QuorateError SQLITE_NOMEM.
    */
   open(source: PageSource, options?: ConnectionOptions): Connection;
-  /** Bytes of the WASM memory; it never shrinks (RULES S8: replace the instance above 256 MiB). */
+  /** Bytes of the WASM memory; it never shrinks (S8: replace the instance above 256 MiB). */
   readonly memoryBytes: number;
   /** Open connections. */
   readonly connections: number;
   /**
-   * RULES M3: closes every connection to `store` that has ever pinned a version above `change` (that is
+   * M3: closes every connection to `store` that has ever pinned a version above `change` (that is
    * `store.published.change` before or after `revert`), with its statements; returns those connections.
    */
   closeAbove(store: PageStore, change: number): readonly Connection[];
@@ -38,7 +38,7 @@ export interface ConnectionOptions {
   /** Refuse everything that writes to the main database at prepare (SQLITE_READONLY). Default false. */
   readonly readOnly?: boolean;
   /**
-   * The connection runs statements of several sessions (RULES M11): one that would leave something behind in it
+   * The connection runs statements of several sessions (M11): one that would leave something behind in it
    * (temp objects, pragmas, ATTACH) fails at prepare with QuorateError SESSION_STATE, before it has any effect.
    * Default false.
    */
@@ -69,7 +69,7 @@ export type PragmaAnswer =
   | { readonly kind: 'none' }
   | { readonly kind: 'error'; readonly message: string };
 
-/** What last_insert_rowid(), changes() and total_changes() answer (RULES M11): a session's own values. */
+/** What last_insert_rowid(), changes() and total_changes() answer (M11): a session's own values. */
 export interface SessionCounters {
   lastInsertRowid: bigint;
   changes: bigint;
@@ -96,10 +96,10 @@ export interface Connection {
    */
   counters: SessionCounters;
   /**
-   * True: statements may write the engine's own tables (`__quorate_…`, RULES S20). They are not cached. Default false.
+   * True: statements may write the engine's own tables (`__quorate_…`, S20). They are not cached. Default false.
    */
   privileged: boolean;
-  /** The newest change number this connection ever pinned (RULES M3). */
+  /** The newest change number this connection ever pinned (M3). */
   readonly newestChange: number;
   /** The version that the running transaction or statement sees; undefined when none is pinned. */
   readonly pinnedChange: number | undefined;
@@ -107,9 +107,9 @@ export interface Connection {
   readonly autocommit: boolean;
   /** sqlite3_txn_state of the main database. */
   readonly transaction: 'none' | 'read' | 'write';
-  /** The last failure was caused by the transaction limit (RULES M13): report TX_TOO_LARGE. Cleared by the next transaction. */
+  /** The last failure was caused by the transaction limit (M13): report TX_TOO_LARGE. Cleared by the next transaction. */
   readonly tooLarge: boolean;
-  /** A temp object or an attached temporary database was made, or a connection pragma set: not to be shared (RULES M11). */
+  /** A temp object or an attached temporary database was made, or a connection pragma set: not to be shared (M11). */
   readonly hasSessionState: boolean;
   /** Rows changed by the last INSERT, UPDATE or DELETE (sqlite3_changes64). */
   readonly changes: bigint;
@@ -142,14 +142,14 @@ export interface Statement {
   readonly sql: string;
   /** sqlite3_stmt_readonly: leaves the database as it is (BEGIN, COMMIT … count as read-only). */
   readonly readonly: boolean;
-  /** Leaves something behind in the connection: temp objects, pragmas, ATTACH (RULES M11). */
+  /** Leaves something behind in the connection: temp objects, pragmas, ATTACH (M11). */
   readonly makesSessionState: boolean;
   /** True for EXPLAIN and EXPLAIN QUERY PLAN. */
   readonly isExplain: boolean;
   readonly parameterCount: number;
   /** Names with their prefix (`:a`, `@a`, `$a`, `?5`), '' for a plain `?`; index 0 is parameter 1. */
   readonly parameterNames: readonly string[];
-  /** Columns: read again after the first step, a changed schema recompiles the statement (sqlite-engine.md §7, 17). */
+  /** Columns: read again after the first step, a changed schema recompiles the statement. */
   readonly columnCount: number;
   readonly columnNames: readonly string[];
   /** Declared types, '' for an expression. */

@@ -41,7 +41,7 @@ export class FileHandle {
     this.seen();
   }
 
-  /** Notes the change that is visible now (RULES M3). */
+  /** Notes the change that is visible now (M3). */
   seen(): void {
     const change = this.pin?.version.change ?? 0;
     if (change > this.newestChange) this.newestChange = change;

@@ -40,7 +40,7 @@ const CONTENT = 100;
 
 /**
  * SQLite's file layer over page sources: one VFS per WASM instance, in rollback-journal mode with the journal
- * in memory (sqlite-engine.md §0, §7). Pages that SQLite writes collect in the store's write set;
+ * in memory. Pages that SQLite writes collect in the store's write set;
  * COMMIT_PHASETWO moves them into head, SYNC is where a commit is refused, and dropping the lock without either
  * is a rollback, so that cache spills are harmless.
  */
@@ -253,7 +253,7 @@ export class PageVfs {
     if (!file.dirty) return SQLITE.OK;
     const store = must(file.store);
     const set = store.writeSet;
-    // Pages by which the database grows travel even when SQLite did not write them (RULES M10).
+    // Pages by which the database grows travel even when SQLite did not write them (M10).
     const growth = set.pages - must(file.pin).version.pages;
     if (Math.max(set.count, growth) > this.#transactionPages) return this.#tooLarge(file);
     // A database that shrinks is cut off between this point and the commit.

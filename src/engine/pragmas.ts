@@ -1,6 +1,6 @@
 import type { ConnectionHooks, PragmaAnswer } from './contract.ts';
 
-/** Denied in every form, and why (fsm.md §7.1, RULES M17). */
+/** Denied in every form, and why (fsm.md §7.1, M17). */
 const DENIED: ReadonlyMap<string, string> = new Map([
   ['wal_checkpoint', 'there is no write-ahead log to checkpoint'],
   ['busy_timeout', 'writes wait in a queue, not in SQLite'],
@@ -53,7 +53,7 @@ export function pragmaRefusal(name: string, argument: string | undefined): strin
   return fixed === undefined ? undefined : `PRAGMA ${name} cannot be set: ${fixed}`;
 }
 
-/** Whether a pragma leaves something behind in the connection (RULES M11). */
+/** Whether a pragma leaves something behind in the connection (M11). */
 export function pragmaMakesState(name: string, argument: string | undefined): boolean {
   return argument !== undefined && !STATELESS.has(name);
 }

@@ -4,7 +4,7 @@ import type { SqliteLibrary } from './sqlite-library.ts';
 /** SQLITE_UTF8 | SQLITE_INNOCUOUS: may be used in triggers and views although the schema is not trusted. */
 const FLAGS = 1 | 0x200000;
 
-/** Answers of the SQL functions that belong to a session rather than to a connection (RULES M11). */
+/** Answers of the SQL functions that belong to a session rather than to a connection (M11). */
 export interface SessionFunctions {
   changes(): bigint;
   totalChanges(): bigint;

@@ -325,7 +325,7 @@ describe('speculation', () => {
     k.writer.execute('insert into t(b) values(1)');
     const b = k.open({ cachePages: 10 }, 'head');
     b.execute('begin immediate; update t set b=2 where a<10');
-    // The store reverts in the middle of SQL (RULES M8); the connection is closed only later.
+    // The store reverts in the middle of SQL (M8); the connection is closed only later.
     k.store.revert();
     expect(codeOf(() => b.execute('commit'))).not.toBe(0);
     expect(k.store.hasWriter).toBe(false);

@@ -42,7 +42,7 @@ export interface LoadedDirectory {
   /** Segments in order, under their final names. */
   readonly closed: readonly ClosedSegment[];
   readonly floor: Floor | undefined;
-  /** Why this node must not vote or acknowledge (RULES M15); undefined = it may. */
+  /** Why this node must not vote or acknowledge (M15); undefined = it may. */
   readonly doubt: string | undefined;
   /** What an operator should know about this start. */
   readonly notes: readonly string[];
@@ -255,7 +255,7 @@ class Loader {
 
   /**
    * True when the snapshot replaces the whole log: the log ends before it, or belongs to another history,
-   * which an interrupted installation of the snapshot leaves behind (RULES S14).
+   * which an interrupted installation of the snapshot leaves behind (S14).
    */
   #isBehind(snapshot: StoredSnapshot, start: number, entries: readonly Entry[]): boolean {
     const lastIndex = start + entries.length - 1;

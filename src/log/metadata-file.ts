@@ -24,7 +24,7 @@ export interface LoadedMetadata {
   readonly version: number;
   readonly term: Term;
   readonly vote: NodeId;
-  /** Why a newer copy may have been lost; a vote given in it would be forgotten (RULES M15). */
+  /** Why a newer copy may have been lost; a vote given in it would be forgotten (M15). */
   readonly doubt: string | undefined;
 }
 

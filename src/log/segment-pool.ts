@@ -2,7 +2,7 @@ import { assert, type Disk, type DiskFile } from '../base/index.ts';
 import { diskFailure, isFull } from './errors.ts';
 import { openSegmentName } from './file-names.ts';
 
-/** Segments prepared beyond the one being written: the next one, and a spare for a full disk (RULES S10). */
+/** Segments prepared beyond the one being written: the next one, and a spare for a full disk (S10). */
 const PREPARED = 2;
 
 /** A segment that is allocated and empty. */
@@ -54,7 +54,7 @@ export class SegmentPool {
 
   /**
    * The next segment. When the disk is full, ordinary entries are refused (DISK_FULL) and only `critical`
-   * ones get the spare: a leader must still be able to end its term in order (RULES S10).
+   * ones get the spare: a leader must still be able to end its term in order (S10).
    */
   async take(critical: boolean): Promise<PreparedSegment> {
     for (let attempt = 0; ; attempt++) {

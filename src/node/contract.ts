@@ -32,7 +32,7 @@ export interface RequestFailure {
   readonly outcome: Outcome | undefined;
   /** Address of the leader when known. */
   readonly leader: string | undefined;
-  /** Failure code for plain dqlite clients (client-protocol.md §10, RULES S3). */
+  /** Failure code for plain dqlite clients (client-protocol.md §10, S3). */
   readonly dqliteCode: number;
 }
 

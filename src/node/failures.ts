@@ -2,7 +2,7 @@ import type { Outcome } from '../base/index.ts';
 import type { SqlFailure } from '../machine/index.ts';
 import type { RequestFailure } from './contract.ts';
 
-/** Failure codes of dqlite's protocol (client-protocol.md §10; RULES S3 decides who gets which). */
+/** Failure codes of dqlite's protocol (client-protocol.md §10; S3 decides who gets which). */
 export const DQLITE_NOT_LEADER = 10250;
 const DQLITE_LEADERSHIP_LOST = 10506;
 const DQLITE_BUSY = 5;
@@ -142,7 +142,7 @@ export function fromSql(failure: SqlFailure, leader: string | undefined): Reques
 }
 
 /**
- * A failure of a script whose first `committed` statements are committed (RULES S4): nobody may repeat it as a
+ * A failure of a script whose first `committed` statements are committed (S4): nobody may repeat it as a
  * whole, so it must not look like the loss of leadership, after which clients do that by themselves (S3).
  */
 export function afterCommit(

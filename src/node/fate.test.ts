@@ -26,7 +26,7 @@ function* logs(length: number, highest: number, lowest = 1): Generator<Log> {
   }
 }
 
-describe('fate by commitment (RULES M1)', () => {
+describe('fate by commitment (M1)', () => {
   test('every short history: what is told is what was committed, and only with an entry of the current term above', () => {
     let decided = 0;
     for (const log of logs(4, 3)) {

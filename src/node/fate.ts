@@ -1,6 +1,6 @@
 import { assert, type LogIndex, type Term } from '../base/index.ts';
 
-/** What became of a proposed write (RULES M1). */
+/** What became of a proposed write (M1). */
 export type Fate =
   | { readonly outcome: 'committed'; readonly index: LogIndex }
   | { readonly outcome: 'rolled-back' }
@@ -67,7 +67,7 @@ export class Watch {
 
 /**
  * Entries proposed here whose leadership ended before they were committed. Their fate follows from the
- * commit index alone: that an entry was truncated from the local log proves nothing (RULES M1).
+ * commit index alone: that an entry was truncated from the local log proves nothing (M1).
  */
 export class FateBook {
   #watches: Watch[] = [];

@@ -250,7 +250,7 @@ describe('bounds', () => {
   });
 });
 
-describe('seals (RULES M2)', () => {
+describe('seals (M2)', () => {
   test('only the successor in the current epoch may be proposed', () => {
     expect(seals.isNext(1, 'a', 1)).toBe(true);
     expect(seals.isNext(1, 'a', 2)).toBe(false);

@@ -46,7 +46,7 @@ export class Held {
 }
 
 /**
- * The output gate (RULES M5): an answer leaves when the version it has seen is published and leadership is known
+ * The output gate (M5): an answer leaves when the version it has seen is published and leadership is known
  * to have held after its request arrived, in order per request. Pure: a function of the calls made to it.
  */
 export class Gate {

@@ -17,7 +17,7 @@ export interface LeadershipEvents {
 }
 
 /**
- * The epochs of this node (RULES M2): when the machine may execute, which seals may be proposed, and what is
+ * The epochs of this node (M2): when the machine may execute, which seals may be proposed, and what is
  * taken back. An epoch is one leadership, or the part of one after a proposal was refused: the machine then
  * reverts and starts again on what is committed, so that no page difference meets another base than its own.
  */

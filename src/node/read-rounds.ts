@@ -9,7 +9,7 @@ export interface ReadAsker {
 /** Rounds under way at most; a read that finds so many waits and shares the next one. */
 const ROUNDS = 2;
 
-/** Gathers reads into rounds: a round serves every read that arrived before it began (RULES M6). */
+/** Gathers reads into rounds: a round serves every read that arrived before it began (M6). */
 export class ReadRounds {
   readonly #begin: (tag: number) => void;
   readonly #running = new Map<number, readonly ReadAsker[]>();

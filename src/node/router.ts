@@ -45,7 +45,7 @@ export function route(question: RouteQuestion): Route {
   const { work, leader } = question;
   const state = question.state ?? FRESH;
   if (question.readOnly) return readOnlyRoute(question, state);
-  // Everything fails there until ROLLBACK, reads too, whoever leads (RULES M12).
+  // Everything fails there until ROLLBACK, reads too, whoever leads (M12).
   if (state.aborted) return { place: 'machine', confirmed: true };
   if (state.transaction !== 'none' || state.home) {
     if (!leader) return NOT_LEADER;

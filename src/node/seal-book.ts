@@ -47,7 +47,7 @@ interface Epoch {
   live: boolean;
 }
 
-/** Which seals of which leadership were appended, published or dropped (RULES M2). */
+/** Which seals of which leadership were appended, published or dropped (M2). */
 export class SealBook {
   readonly #fates: FateBook;
   readonly #epochs = new Map<number, Epoch>();

@@ -106,7 +106,7 @@ export class Session implements NodeSession {
     this.#state = state;
   }
 
-  /** Speculation was dropped: everything that lived on the SQL thread is gone (RULES M3, M12). */
+  /** Speculation was dropped: everything that lived on the SQL thread is gone (M3, M12). */
   lose(failure: RequestFailure): void {
     if (this.readOnly || this.#closed) return;
     const { transaction, aborted } = this.#state;

@@ -20,7 +20,7 @@ export interface InstallerOptions {
 
 /**
  * Receives one snapshot from the leader: to disk and into stores beside the present ones at the same time;
- * the disk is durable before the machine swaps (RULES S14).
+ * the disk is durable before the machine swaps (S14).
  */
 export class SnapshotInstaller implements SnapshotReceiver {
   readonly #options: InstallerOptions;

@@ -16,7 +16,7 @@ export interface SnapshotSenderOptions {
 
 /**
  * Sends the newest snapshot on a connection of its own, so that heartbeats do not queue behind it. Resolves when
- * the operating system has all of it. Throws SNAPSHOT_TOO_LARGE above what peers accept (RULES M13).
+ * the operating system has all of it. Throws SNAPSHOT_TOO_LARGE above what peers accept (M13).
  */
 export async function sendSnapshot(options: SnapshotSenderOptions): Promise<void> {
   const { log, term } = options;

@@ -2,7 +2,7 @@ import type { SlotMemory } from './slot-memory.ts';
 
 /**
  * An immutable state of a database: a tree of pages (see DESIGN.md of this room). `generation` orders
- * states for reclamation; `change` is what SQLite's caches are keyed by (RULES M4). Neither is ever reused.
+ * states for reclamation; `change` is what SQLite's caches are keyed by (M4). Neither is ever reused.
  */
 export interface Version {
   readonly generation: number;
@@ -22,7 +22,7 @@ export interface Version {
  */
 export interface Pin {
   readonly version: Version;
-  /** False when the store took the version away (RULES S5): read nothing more, release it. */
+  /** False when the store took the version away (S5): read nothing more, release it. */
   readonly usable: boolean;
 }
 
@@ -33,7 +33,7 @@ export interface PageSource {
   readonly published: Version;
   /** Pins the newest committed version. Throws QuorateError SQLITE_BUSY when all pins of other threads are in use. */
   pinPublished(): Pin;
-  /** Pins head (RULES M4). Throws AssertionError on a source that only reads. */
+  /** Pins head (M4). Throws AssertionError on a source that only reads. */
   pinHead(): Pin;
   release(pin: Pin): void;
 }
@@ -48,13 +48,13 @@ export interface PageUpdate {
 
 /**
  * The difference between two sealed versions, which becomes one log entry. The images are copied into the
- * caller's buffer once, so the entry owns its bytes and needs no pin of its own (RULES M14).
+ * caller's buffer once, so the entry owns its bytes and needs no pin of its own (M14).
  */
 export interface Seal {
   /** 1, 2, 3 … in the life of the store; not reused after a revert. */
   readonly sequence: number;
   readonly version: Version;
-  /** Ascending; never empty; without the lock-byte page; contains page 1 when the size changed (RULES M10). */
+  /** Ascending; never empty; without the lock-byte page; contains page 1 when the size changed (M10). */
   readonly pageNumbers: Int32Array;
   /** Size of the database after the seal, in pages. */
   readonly pages: number;

@@ -1,7 +1,7 @@
 import { PAGE_SIZE_BYTES } from '../base/index.ts';
 import type { PageUpdate } from './contract.ts';
 
-/** The page at offset 2^30, which SQLite never uses; it is never sent and reads as zeroes (RULES M10). */
+/** The page at offset 2^30, which SQLite never uses; it is never sent and reads as zeroes (M10). */
 export const LOCK_BYTE_PAGE = 2 ** 30 / PAGE_SIZE_BYTES + 1;
 
 const MAGIC = 'SQLite format 3\0';
@@ -22,12 +22,12 @@ export function headerPages(pageOne: Uint8Array): number {
   return header(pageOne, 28);
 }
 
-/** Text encoding as page 1 says it (offset 56): 1 = UTF-8; 2 and 3 = UTF-16, which this build of SQLite cannot open (RULES S12). */
+/** Text encoding as page 1 says it (offset 56): 1 = UTF-8; 2 and 3 = UTF-16, which this build of SQLite cannot open (S12). */
 export function headerTextEncoding(pageOne: Uint8Array): number {
   return header(pageOne, 56);
 }
 
-/** What is wrong with a page 1 that should belong to a database of `pages` pages (RULES M10), or undefined. */
+/** What is wrong with a page 1 that should belong to a database of `pages` pages (M10), or undefined. */
 export function pageOneProblem(image: Uint8Array, pages: number): string | undefined {
   for (let i = 0; i < MAGIC.length; i++) {
     if (image[i] !== MAGIC.charCodeAt(i)) return 'no SQLite header';

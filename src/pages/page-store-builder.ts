@@ -4,7 +4,7 @@ import { PageStore } from './page-store.ts';
 import type { SlotArena } from './slot-arena.ts';
 
 /**
- * Builds a store from the pages of a snapshot, beside the one it will replace (RULES S14). `finish` or
+ * Builds a store from the pages of a snapshot, beside the one it will replace (S14). `finish` or
  * `abandon` ends it.
  */
 export class PageStoreBuilder {

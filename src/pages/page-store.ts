@@ -19,7 +19,7 @@ import { LocalPin, VersionRecord } from './version-record.ts';
 import { WriteSet } from './write-set.ts';
 
 export interface PageStoreOptions {
-  /** The first change number is one above this; for a store that replaces another (RULES M3, S14). Default 0. */
+  /** The first change number is one above this; for a store that replaces another (M3, S14). Default 0. */
   readonly change?: number;
 }
 
@@ -126,7 +126,7 @@ export class PageStore implements PageSource {
 
   /**
    * Pins head. Nothing is copied at once: head is frozen when somebody other than this pin's holder changes
-   * it (RULES M4), and until then the holder's own commits move the pin along.
+   * it (M4), and until then the holder's own commits move the pin along.
    */
   pinHead(): Pin {
     return this.#pin(this.#head);
@@ -174,7 +174,7 @@ export class PageStore implements PageSource {
   }
 
   /**
-   * Why the write set cannot become part of the database, or undefined (RULES M10, M17). `final` is false before
+   * Why the write set cannot become part of the database, or undefined (M10, M17). `final` is false before
    * SQLite has cut off the end of a database that shrinks.
    */
   writeProblem(final: boolean): string | undefined {
@@ -222,7 +222,7 @@ export class PageStore implements PageSource {
 
   /**
    * Freezes head as the content of one log entry: the difference to the last seal. Undefined when there is
-   * none. Never waits for a running write transaction and never contains its pages (RULES M5).
+   * none. Never waits for a running write transaction and never contains its pages (M5).
    */
   seal(): Seal | undefined {
     if (!this.hasUnsealed) return undefined;
@@ -288,7 +288,7 @@ export class PageStore implements PageSource {
    * changed; SQLITE_NOMEM leaves the store in between, the node must stop.
    */
   apply(update: PageUpdate, pages: number, index: number): void {
-    assert(!this.speculative && this.#writer === undefined, 'apply over speculation (RULES M2)');
+    assert(!this.speculative && this.#writer === undefined, 'apply over speculation (M2)');
     const count = update.pageNumbers.length;
     if (update.images.length !== count * PAGE_SIZE_BYTES) {
       throw new QuorateError('MALFORMED', `${count} pages in ${update.images.length} bytes`);
@@ -377,7 +377,7 @@ export class PageStore implements PageSource {
   }
 
   /**
-   * Takes the oldest pinned versions away until not more than `budgetBytes` are retained for pins (RULES S5).
+   * Takes the oldest pinned versions away until not more than `budgetBytes` are retained for pins (S5).
    * Their pins become unusable (reads fail with SQLITE_ABORT); slots seen by other threads are freed
    * when those release. Returns how many versions were taken.
    */
@@ -517,7 +517,7 @@ export class PageStore implements PageSource {
     if (old !== ABSENT) this.#live.supersede(old);
   }
 
-  /** Removes the entries of all pages above `pages`, so that growing again never shows an old slot (RULES M10). */
+  /** Removes the entries of all pages above `pages`, so that growing again never shows an old slot (M10). */
   #cut(pages: number): void {
     const head = this.#head;
     if (pages >= head.pages || head.root === ABSENT) return;
@@ -546,7 +546,7 @@ export class PageStore implements PageSource {
   }
 }
 
-/** Page 1 of a command must fit the database it makes, unless it marks it deleted (RULES M10, fsm.md §9). */
+/** Page 1 of a command must fit the database it makes, unless it marks it deleted (M10, fsm.md §9). */
 function checkPageOne(images: Uint8Array, offset: number, pages: number): void {
   const image = images.subarray(offset, offset + PAGE_SIZE_BYTES);
   const problem = headerPages(image) === 0 ? undefined : pageOneProblem(image, pages);

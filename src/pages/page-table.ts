@@ -11,7 +11,7 @@ function leafOf(memory: SlotMemory, version: Extent, leaf: number): number {
 /**
  * Numbers of the pages that turn `base` into `next`, ascending: every page up to the new size whose slot
  * differs, and every page by which the database grew, absent or not, so that an entry has no holes; never
- * the lock-byte page, never a page beyond the new size (RULES M10).
+ * the lock-byte page, never a page beyond the new size (M10).
  */
 export function difference(memory: SlotMemory, base: Extent, next: Extent): Int32Array {
   const numbers: number[] = [];

@@ -92,7 +92,7 @@ export class PinTable {
     return false;
   }
 
-  /** Asks the holders of this generation to give it up (RULES S5). */
+  /** Asks the holders of this generation to give it up (S5). */
   kill(generation: number): void {
     const word = pinWord(generation);
     const end = this.#end;

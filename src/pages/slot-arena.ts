@@ -31,7 +31,7 @@ export class SlotArena extends SlotMemory {
   #next = 1;
   /**
    * Called with each new slab, before anything in it can be published: it must be posted to the reader
-   * threads at once (RULES S7).
+   * threads at once (S7).
    */
   onSlab: ((index: number, buffer: SharedArrayBuffer) => void) | undefined;
 

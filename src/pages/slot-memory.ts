@@ -21,7 +21,7 @@ interface Slab {
 /**
  * Slots as numbers, their bytes in slabs that several threads share. This is the reading half, which every
  * thread can build; `SlotArena` adds allocation for the one that writes. Slabs are of fixed size, because
- * growable shared buffers read 3–4 times slower (RULES S7).
+ * growable shared buffers read 3–4 times slower (S7).
  */
 export class SlotMemory {
   readonly #slabs: Slab[] = [];

@@ -11,7 +11,7 @@ export class VersionRecord implements Version {
   references = 0;
   /** It was published: other threads may pin it without being counted. */
   shared = false;
-  /** Its pins were told to go (RULES S5); what it retains is on its way back. */
+  /** Its pins were told to go (S5); what it retains is on its way back. */
   killed = false;
   /**
    * Slots that later versions no longer see and of whose seers this is the newest that lives. They go to the

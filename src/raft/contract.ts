@@ -21,7 +21,7 @@ export interface RaftStart {
   /** Index of the first entry of `entries` (snapshot index + 1 − trailing, or 1). */
   readonly firstIndex: LogIndex;
   readonly entries: readonly Entry[];
-  /** Refuses votes and acknowledgements: this voter may have lost what it acknowledged (RULES M15). */
+  /** Refuses votes and acknowledgements: this voter may have lost what it acknowledged (M15). */
   readonly quarantined: boolean;
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
@@ -70,7 +70,7 @@ export type RaftInput =
   | { readonly kind: 'persist-failed'; readonly now: number; readonly ticket: number }
   /** The state machine has applied up to `index` (used for snapshots, not for safety). */
   | { readonly kind: 'applied'; readonly now: number; readonly index: LogIndex }
-  /** Starts a read round for all reads that arrived before now (RULES M6); answered by `read-confirmed`. */
+  /** Starts a read round for all reads that arrived before now (M6); answered by `read-confirmed`. */
   | { readonly kind: 'read'; readonly now: number; readonly tag: number }
   | {
       readonly kind: 'change';
@@ -225,7 +225,7 @@ export interface RaftStatus {
   readonly configurationIndex: LogIndex;
   readonly configurationCommitted: boolean;
   readonly transferring: boolean;
-  /** On a leader: a TimeoutNow may still be on its way, so there is no lease (RULES M7). */
+  /** On a leader: a TimeoutNow may still be on its way, so there is no lease (M7). */
   readonly timeoutNowOutstanding: boolean;
   readonly quarantined: boolean;
   /** On a leader: replication state by member. */

@@ -84,7 +84,7 @@ export class Core {
   /** The election timeout runs from here. */
   electionClock: number;
   electionTimeout: number;
-  /** No vote is granted before: a leader's lease may still count on this node (RULES M7). */
+  /** No vote is granted before: a leader's lease may still count on this node (M7). */
   readonly noVoteUntil: number;
 
   candidacy: Candidacy | undefined;

@@ -95,7 +95,7 @@ function deservesVote(core: Core, request: RequestVote): boolean {
   // ours it might never find a majority. It only counts voters of its own (thesis §4.1).
   const { lastIndex, lastTerm } = core.log;
   // A node becomes a voter only after it has caught up: an empty one that is asked has lost its log, and
-  // with it what it may have acknowledged (RULES M15).
+  // with it what it may have acknowledged (M15).
   if (lastIndex === 0) return false;
   if (request.lastTerm !== lastTerm) return request.lastTerm > lastTerm;
   return request.lastIndex >= lastIndex;

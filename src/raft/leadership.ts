@@ -22,7 +22,7 @@ export interface Leadership {
   /** The configuration entry of a change that is not committed yet. */
   change: { readonly tag: number; readonly index: LogIndex } | undefined;
   promotion: Promotion | undefined;
-  /** A TimeoutNow that may still be on its way and would make its receiver campaign (RULES M7). */
+  /** A TimeoutNow that may still be on its way and would make its receiver campaign (M7). */
   timeoutNow: { readonly target: NodeId; readonly index: LogIndex } | undefined;
 }
 

@@ -17,7 +17,7 @@ interface Round {
   readonly tags: readonly number[];
 }
 
-/** Reads of one leadership that wait for the proof that it still is one (RULES M6). */
+/** Reads of one leadership that wait for the proof that it still is one (M6). */
 export interface ReadRounds {
   waiting: number[];
   inFlight: Round[];

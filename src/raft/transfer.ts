@@ -65,7 +65,7 @@ export function transferProgressed(core: Core, leadership: Leadership): void {
   });
 }
 
-/** An old TimeoutNow has no effect on a target whose log went on (RULES M7). */
+/** An old TimeoutNow has no effect on a target whose log went on (M7). */
 export function forgetTimeoutNow(leadership: Leadership): void {
   const { timeoutNow } = leadership;
   if (timeoutNow === undefined) return;

@@ -31,7 +31,7 @@ export const BAD_PARAMETERS = failure(FAILURE.error, 'bind parameters');
 export const EXEC_FAILED = failure(FAILURE.ioError, 'leader exec failed');
 export const NO_STATEMENT = failure(FAILURE.notFound, 'no statement with the given id');
 
-/** What a plain client is told about a failed statement: C's texts where C has one (RULES S3, §10.4). */
+/** What a plain client is told about a failed statement: C's texts where C has one (S3, client-protocol.md §10.4). */
 export function executionFailure({ dqliteCode, message }: RequestFailure): Failure {
   if (dqliteCode === FAILURE.notLeader) return NOT_LEADER;
   if (dqliteCode === FAILURE.leadershipLost) {

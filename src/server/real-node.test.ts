@@ -11,7 +11,7 @@ import {
   encodeExtensionRequest,
 } from '../wire/index.ts';
 
-/* What only a node with SQLite behind it can show; TESTING by black box, over sockets. */
+/* What only a node with SQLite behind it can show; by black box, over sockets. */
 
 let running: SingleNode | undefined;
 const clients: RawClient[] = [];

@@ -1,4 +1,4 @@
-/** A prepared statement: its own text, without what followed it (RULES M11). */
+/** A prepared statement: its own text, without what followed it (M11). */
 export interface PreparedStatement {
   readonly sql: string;
 }

@@ -1,7 +1,7 @@
 import type { Port, Random } from '../base/index.ts';
 import type { ProcessClock } from './scheduler.ts';
 
-/** How long messages take between two simulated threads (RULES M9). 0 = inline calls. */
+/** How long messages take between two simulated threads (M9). 0 = inline calls. */
 export interface PortDelays {
   readonly lowestMs: number;
   readonly highestMs: number;
