@@ -110,6 +110,48 @@ test('a connection lost in the middle: rolled back', async () => {
   expect(cluster.statements).toEqual(['begin immediate', 'insert 1']);
 });
 
+test('a COMMIT of unknown outcome stays unknown, also for a function that swallowed it', async () => {
+  const cluster = new FakeCluster();
+  obey(cluster.a, (request, peer) => {
+    if (request.statements[0].sql !== 'commit') return false;
+    peer.drop();
+    return true;
+  });
+  const db = cluster.client.database('d');
+  let runs = 0;
+  const run = db.transaction(
+    async (tx) => {
+      runs++;
+      await tx.commit().catch(() => undefined);
+      await tx.execute('insert 2');
+    },
+    { retries: 5 },
+  );
+  expect(await failure(cluster, run)).toMatchObject({
+    code: 'TX_ABORTED',
+    outcome: 'unknown',
+    retryable: false,
+  });
+  expect(runs).toBe(1);
+});
+
+test('a script that commits and then fails is not called rolled back', async () => {
+  const cluster = new FakeCluster();
+  obey(cluster.a, (request, peer) => {
+    if (request.kind !== 'script') return false;
+    const result = { rowsAffected: 0, lastInsertRowid: 0n, columns: [], columnTypes: [] };
+    const results = [result, result];
+    peer.fail(request.request, { code: 'SQLITE_ERROR', inTransaction: false, results });
+    return true;
+  });
+  const db = cluster.client.database('d');
+  const tx = await cluster.clock.until(db.transaction('write'));
+  const error = await failure(cluster, tx.executeMultiple('insert 1; commit; nonsense'));
+  expect(error.code).toBe('SQLITE_ERROR');
+  expect(error.outcome).toBeUndefined();
+  expect((await failure(cluster, tx.execute('insert 2'))).outcome).not.toBe('rolled-back');
+});
+
 test('a connection lost under COMMIT: unknown, and the function is not run again', async () => {
   const cluster = new FakeCluster();
   obey(cluster.a, (request, peer) => {

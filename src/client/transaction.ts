@@ -40,6 +40,8 @@ export class RemoteTransaction extends ExecutorBase implements Transaction {
   readonly #stream: LinkStream;
   #state: 'open' | 'aborted' | 'ended' = 'open';
   #savepointLast = 0;
+  /** Whether the server surely took it back, once it is aborted. */
+  #rolledBack = true;
 
   private constructor(parent: TransactionParent, stream: LinkStream) {
     super();
@@ -104,10 +106,14 @@ export class RemoteTransaction extends ExecutorBase implements Transaction {
 
   #checkOpen(): void {
     if (this.#state === 'aborted') {
-      throw new QuorateError('TX_ABORTED', 'the transaction was rolled back', {
-        outcome: 'rolled-back',
-        retryable: true,
-      });
+      throw this.#rolledBack
+        ? new QuorateError('TX_ABORTED', 'the transaction was rolled back', {
+            outcome: 'rolled-back',
+            retryable: true,
+          })
+        : new QuorateError('TX_ABORTED', 'the transaction has ended, and may be committed', {
+            outcome: 'unknown',
+          });
     }
     if (this.#state === 'ended') {
       throw new QuorateError('TX_CLOSED', 'the transaction is closed');
@@ -140,6 +146,7 @@ export class RemoteTransaction extends ExecutorBase implements Transaction {
       const committing =
         error.sent &&
         (request.kind === 'script' || request.statements.some(({ sql }) => mayCommit(sql)));
+      this.#rolledBack = !committing;
       const { ended } = error;
       if (ended !== undefined) {
         return committing
@@ -152,7 +159,10 @@ export class RemoteTransaction extends ExecutorBase implements Transaction {
     const details = failureDetails(error);
     if (details !== undefined && !details.inTransaction) {
       this.#end('aborted');
-      return withOutcome(error, error.outcome ?? 'rolled-back');
+      // A script may have committed before the statement that failed.
+      const committed = request.kind === 'script' && details.statementsInEffect > 0;
+      this.#rolledBack = !committed && (error.outcome ?? 'rolled-back') === 'rolled-back';
+      return committed ? error : withOutcome(error, error.outcome ?? 'rolled-back');
     }
     return error;
   }
