@@ -15,6 +15,7 @@ import { diskFailure, isFull } from './errors.ts';
 import { FloorFile } from './floor-file.ts';
 import type { LoadedDirectory } from './load-directory.ts';
 import { MetadataFile } from './metadata-file.ts';
+import { PersistQueue } from './persist-queue.ts';
 import { type AppendBatch, SegmentWriter } from './segment-writer.ts';
 import type { SnapshotContent } from './snapshot-reader.ts';
 import { type SnapshotFileWriter, SnapshotStore } from './snapshot-store.ts';
@@ -49,23 +50,6 @@ export interface SnapshotWriter {
   abort(): Promise<void>;
 }
 
-interface PersistJob {
-  readonly operations: readonly PersistOperation[];
-  readonly settle: Settle;
-}
-
-interface ControlJob {
-  readonly run: () => Promise<void>;
-  readonly settle: Settle;
-}
-
-type Job = PersistJob | ControlJob;
-
-interface Settle {
-  resolve(): void;
-  reject(error: unknown): void;
-}
-
 /**
  * The log, term and vote, and snapshots of one node, on disk. Everything is carried out in the order of the
  * calls; appends that wait for the disk together share one write and one sync.
@@ -81,12 +65,8 @@ export class DurableLog {
   readonly #snapshots: SnapshotStore;
   readonly #lock: { release(): Promise<void> };
   #term: Term;
-  #queue: Job[] = [];
-  #working: Promise<void> | undefined;
+  readonly #queue: PersistQueue;
   #snapshotWriter: SnapshotFileWriter | undefined;
-  /** Appends failed for lack of space; what follows them would leave a gap. */
-  #full = false;
-  #broken: unknown;
   #closed: Promise<void> | undefined;
   #bytesAtFloor = 0;
   #floorDue = false;
@@ -107,6 +87,11 @@ export class DurableLog {
     terms.append(loaded.firstIndex, loaded.entries);
     this.#segments = new SegmentWriter(disk, segmentBytes, loaded.closed, loaded.lastIndex, terms);
     this.#snapshots = new SnapshotStore(disk, loaded.snapshots, loaded.unusableSnapshots);
+    this.#queue = new PersistQueue({
+      append: (batches) => this.#append(batches),
+      alone: (operation) => this.#runAlone(operation),
+      idle: () => this.#writeFloorIfDue(),
+    });
   }
 
   /** Index of the last durable entry (of the snapshot, when there are no entries after it). */
@@ -131,7 +116,7 @@ export class DurableLog {
       snapshotIndex: this.#snapshots.newest?.index ?? 0,
       entriesWritten,
       ...this.#disk.counters,
-      state: this.#broken !== undefined ? 'failed' : this.#full ? 'full' : 'ok',
+      state: this.#queue.broken !== undefined ? 'failed' : this.#queue.full ? 'full' : 'ok',
     };
   }
 
@@ -141,7 +126,7 @@ export class DurableLog {
    * operations must begin where the log ends), DISK_FAILED, LOG_CLOSED.
    */
   persist(operations: readonly PersistOperation[]): Promise<void> {
-    return this.#enqueue((settle) => ({ operations, settle }));
+    return this.#queue.persist(operations);
   }
 
   /**
@@ -150,7 +135,7 @@ export class DurableLog {
    */
   async bootstrap(configuration: Configuration): Promise<Entry> {
     const entry = configurationEntry(term(1), configuration);
-    await this.#control(async () => {
+    await this.#queue.control(async () => {
       if (this.#term !== 0 || this.lastIndex !== 0 || this.#snapshots.newest !== undefined) {
         throw new QuorateError(
           'ALREADY_BOOTSTRAPPED',
@@ -170,12 +155,12 @@ export class DurableLog {
   async overrideConfiguration(configuration: Configuration): Promise<Entry> {
     const current = Math.max(this.#term, this.#segments.lastTerm, 1);
     const entry = configurationEntry(term(current), configuration);
-    await this.#control(() => this.#segments.appendClosed([entry]));
+    await this.#queue.control(() => this.#segments.appendClosed([entry]));
     return entry;
   }
 
   /**
-   * Starts a snapshot of the state machine at `info.index`, which must be durable (RULES S19).
+   * Starts a snapshot of the state machine at `info.index`, which must be durable (S19).
    * `contentBytes`: exact length of the content. When it is finished, the newest two snapshots are kept and
    * closed segments that end before `info.index` − `trailing` + 1 are removed.
    */
@@ -188,8 +173,8 @@ export class DurableLog {
     return await this.#beginWriter(info, contentBytes, async (file) => {
       // A closed segment says which entries it holds, an open one does not: with a snapshot in force it
       // would be taken to begin after it.
-      await this.#control(() => this.#segments.rotate());
-      await this.#control(async () => {
+      await this.#queue.control(() => this.#segments.rotate());
+      await this.#queue.control(async () => {
         await this.#snapshots.store(file);
         await this.#snapshots.removeOld();
         await this.#segments.removeUpTo(info.index - trailing);
@@ -199,16 +184,16 @@ export class DurableLog {
 
   /**
    * Receives a snapshot of the leader. When it is finished the whole log is removed and the next entry has
-   * the index `info.index` + 1; then the caller restores its state machine (RULES S14).
+   * the index `info.index` + 1; then the caller restores its state machine (S14).
    */
   async beginInstall(info: SnapshotInfo, contentBytes: number): Promise<SnapshotWriter> {
     return await this.#beginWriter(info, contentBytes, (file) =>
-      this.#control(async () => {
+      this.#queue.control(async () => {
         try {
           await this.#replaceLog(info, file);
         } catch (error) {
           // A part of the segments may be gone: only a start can tell what is left.
-          this.#broken ??= diskFailure(error, 'installing a snapshot');
+          this.#queue.break(diskFailure(error, 'installing a snapshot'));
           throw error;
         }
       }),
@@ -239,10 +224,10 @@ export class DurableLog {
   }
 
   async #close(): Promise<void> {
-    await this.#working;
+    await this.#queue.end();
     try {
       if (this.#snapshotWriter !== undefined) await this.#snapshotWriter.discard();
-      if (this.#broken !== undefined) await this.#segments.abandon();
+      if (this.#queue.broken !== undefined) await this.#segments.abandon();
       else {
         await this.#segments.close();
         await this.#writeFloor();
@@ -261,7 +246,7 @@ export class DurableLog {
     commit: (file: SnapshotFileWriter) => Promise<void>,
   ): Promise<SnapshotWriter> {
     assert(this.#snapshotWriter === undefined, 'another snapshot is being written');
-    this.#checkUsable();
+    this.#queue.checkUsable();
     const guarded = async (run: () => Promise<void>): Promise<void> => {
       try {
         await run();
@@ -314,131 +299,20 @@ export class DurableLog {
     await this.#snapshots.store(file);
     await this.#segments.reset(index, lastTerm);
     await this.#snapshots.removeOld();
-    this.#full = false;
-  }
-
-  #checkUsable(): void {
-    if (this.#broken !== undefined) throw this.#broken;
-    if (this.#closed !== undefined) throw new QuorateError('LOG_CLOSED', 'the log is closed');
-  }
-
-  /** Runs something in its turn, alone. */
-  #control(run: () => Promise<void>): Promise<void> {
-    return this.#enqueue((settle) => ({ run, settle }));
-  }
-
-  #enqueue(makeJob: (settle: Settle) => Job): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#checkUsable();
-      this.#queue.push(makeJob({ resolve, reject }));
-      this.#working ??= this.#work();
-    });
-  }
-
-  /** Works until the queue is empty. Never rejects. */
-  async #work(): Promise<void> {
-    // Everything that is queued in this turn of the event loop shares the first write.
-    await Promise.resolve();
-    while (this.#queue.length > 0) {
-      const jobs = this.#queue;
-      this.#queue = [];
-      await this.#runJobs(jobs);
-      if (this.#queue.length === 0) await this.#writeFloorIfDue();
-    }
-    this.#working = undefined;
-  }
-
-  /** Carries out jobs in order; appends are collected and written when something else comes, or at the end. */
-  async #runJobs(jobs: readonly Job[]): Promise<void> {
-    const group = new PersistGroup();
-    /** What the operations of later jobs would build on has failed. */
-    let failure: unknown;
-    for (const job of jobs) {
-      if ('run' in job) {
-        failure ??= await this.#flush(group);
-        await this.#runControl(job);
-      } else if (failure !== undefined) job.settle.reject(failure);
-      else {
-        failure = await this.#collect(group, job.operations);
-        if (failure === undefined) group.waiting.push(job.settle);
-        else job.settle.reject(failure);
-      }
-    }
-    failure ??= await this.#flush(group);
-    if (failure === undefined) return;
-    const later = this.#queue;
-    this.#queue = later.filter((job) => 'run' in job);
-    for (const job of later) if (!('run' in job)) job.settle.reject(failure);
-  }
-
-  /** Takes one job's appends into the group; anything else is carried out after them. */
-  async #collect(group: PersistGroup, operations: readonly PersistOperation[]): Promise<unknown> {
-    for (const operation of operations) {
-      if (operation.kind === 'append') {
-        if (operation.entries.length > 0) group.batches.push(operation);
-        continue;
-      }
-      const failure =
-        (await this.#flush(group)) ??
-        (await this.#attempt(operation.kind !== 'truncate', () => this.#runAlone(operation)));
-      if (failure !== undefined) return failure;
-    }
-    return undefined;
-  }
-
-  /** Writes what the group has collected and settles who waited for it. Returns the failure. */
-  async #flush(group: PersistGroup): Promise<unknown> {
-    const batches = group.batches.splice(0);
-    const waiting = group.waiting.splice(0);
-    const failure =
-      batches.length === 0 ? undefined : await this.#attempt(true, () => this.#append(batches));
-    for (const settle of waiting) {
-      if (failure === undefined) settle.resolve();
-      else settle.reject(failure);
-    }
-    return failure;
-  }
-
-  async #runControl(job: ControlJob): Promise<void> {
-    if (this.#broken !== undefined) {
-      job.settle.reject(this.#broken);
-      return;
-    }
-    try {
-      await job.run();
-      job.settle.resolve();
-    } catch (error) {
-      const refused = error instanceof QuorateError && error.code === 'ALREADY_BOOTSTRAPPED';
-      if (!refused && !isFull(error)) this.#broken = diskFailure(error, 'changing the log');
-      job.settle.reject(diskFailure(error, 'changing the log'));
-    }
-  }
-
-  /** Runs a part of persist; on failure decides whether the log can go on, and returns the error. */
-  async #attempt(fullIsSurvivable: boolean, run: () => Promise<void>): Promise<unknown> {
-    if (this.#broken !== undefined) return this.#broken;
-    try {
-      await run();
-      return undefined;
-    } catch (error) {
-      const failure = diskFailure(error, 'writing the log');
-      if (fullIsSurvivable && isFull(error)) this.#full = true;
-      else this.#broken = failure;
-      return failure;
-    }
+    this.#queue.full = false;
   }
 
   async #append(batches: readonly AppendBatch[]): Promise<void> {
     const next = this.lastIndex + 1;
     const first = batches[0]?.first ?? next;
-    if (this.#full && first > next) {
+    if (this.#queue.full && first > next) {
       throw diskFailure(
         new DiskError('ENOSPC', `entry ${next} could not be written`),
         'appending to the log',
       );
     }
     await this.#segments.append(batches);
-    this.#full = false;
+    this.#queue.full = false;
   }
 
   async #runAlone(operation: Exclude<PersistOperation, { kind: 'append' }>): Promise<void> {
@@ -462,7 +336,7 @@ export class DurableLog {
   }
 
   async #writeFloorIfDue(): Promise<void> {
-    if (this.#broken !== undefined || this.lastIndex === 0) return;
+    if (this.#queue.broken !== undefined || this.lastIndex === 0) return;
     const { current } = this.#floor;
     const grown = this.#disk.counters.writtenBytes - this.#bytesAtFloor;
     const stale = current?.metadataVersion !== this.#metadata.version;
@@ -471,7 +345,7 @@ export class DurableLog {
       await this.#writeFloor();
     } catch (error) {
       // The floor is an extra: without space for it the log goes on.
-      if (!isFull(error)) this.#broken = diskFailure(error, 'writing the durable floor');
+      if (!isFull(error)) this.#queue.break(diskFailure(error, 'writing the durable floor'));
     }
   }
 
@@ -483,12 +357,6 @@ export class DurableLog {
     const metadataVersion = this.#metadata.version;
     await this.#floor.write({ index, term: lastTerm, metadataVersion });
   }
-}
-
-/** Appends that will share a write, and who waits for them. */
-class PersistGroup {
-  readonly batches: AppendBatch[] = [];
-  readonly waiting: Settle[] = [];
 }
 
 /** Term of the position before the first entry, as far as it is known. */
