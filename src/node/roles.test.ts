@@ -33,7 +33,8 @@ describe('a starting node', () => {
 describe('adjustment (roles-and-app.md §3.2)', () => {
   test.each([
     ['1: alone', 'V', undefined, []],
-    ['2: two members', 'VV', 'spare', [2n]],
+    ['2: two members', 'VV', 'stand-by', [2n]],
+    ['2: two members, the second has just been added', 'VP', 'stand-by', [2n]],
     ['4: all as wanted', 'VVVSSS', undefined, []],
     ['5: too few voters, stand-bys first', 'VVvPS', 'voter', [5n, 4n]],
     ['5: nobody to promote', 'VVvss', undefined, []],

@@ -49,8 +49,9 @@ export function adjustRoles(
   const lostVoters = having('voter', false);
   const lostStandBys = having('stand-by', false);
   if (members.length < 3) {
+    // Go makes them spares. A stand-by keeps receiving the log: the data is never on one disk alone.
     const others = [...voters, ...lostVoters].filter((member) => member.id !== leader);
-    return change('spare', others);
+    return change('stand-by', [...others, ...spares]);
   }
   const spread = spreadVoters(members, voters, [...standBys, ...spares]);
   if (spread !== undefined) return spread;
