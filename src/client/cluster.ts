@@ -2,6 +2,7 @@ import { type Member, type NodeId, QuorateError, type Role } from '../base/index
 import type { ClientRequest, ClientResponse } from '../wire/index.ts';
 import { Call } from './call.ts';
 import type { ClientCore } from './client.ts';
+import { connectionLost } from './dispatcher.ts';
 import { asQuorateError, NotAnswered } from './errors.ts';
 import { ExtensionLink } from './extension-link.ts';
 import type { Link } from './link.ts';
@@ -30,7 +31,8 @@ export class RemoteCluster implements Cluster {
     try {
       return await run(call);
     } catch (error) {
-      throw asQuorateError(error instanceof NotAnswered ? (error.ended ?? error) : error);
+      if (error instanceof NotAnswered) throw error.ended ?? connectionLost(error);
+      throw asQuorateError(error);
     } finally {
       call.finish();
     }

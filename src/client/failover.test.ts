@@ -432,3 +432,12 @@ test('those who wait for a slot are not overtaken', async () => {
   await cluster.clock.until(Promise.all(calls));
   expect(order.slice(0, 20)).toEqual(Array.from({ length: 20 }, (_, i) => i));
 });
+
+test('a question to a node that cannot be reached ends with CONNECTION_LOST', async () => {
+  const cluster = new FakeCluster();
+  const admin = cluster.client.cluster;
+  for (const question of [() => admin.status('z:1'), () => admin.digest('z:1', 'd')]) {
+    const error = await failure(cluster, question());
+    expect(error).toMatchObject({ code: 'CONNECTION_LOST', retryable: true });
+  }
+});
