@@ -5,6 +5,7 @@ import type { SimulatedNetwork } from './network.ts';
 import type { SimulatedProcess } from './process.ts';
 import type { Profile } from './profile.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { World } from './world.ts';
 
 /** Kills, restarts, pauses, cuts and transfers at random, never more than a minority of processes dead at once. */
 export class Faults {
@@ -17,20 +18,13 @@ export class Faults {
   #stopped = false;
   count = 0;
 
-  constructor(
-    scheduler: Scheduler,
-    network: SimulatedNetwork,
-    random: Random,
-    fleet: Fleet,
-    profile: Profile,
-    cluster: Cluster,
-  ) {
-    this.#scheduler = scheduler;
-    this.#network = network;
-    this.#random = random;
-    this.#fleet = fleet;
-    this.#profile = profile;
-    this.#cluster = cluster;
+  constructor(world: World) {
+    this.#scheduler = world.scheduler;
+    this.#network = world.network;
+    this.#random = world.random;
+    this.#fleet = world.fleet;
+    this.#profile = world.profile;
+    this.#cluster = world.admin.cluster;
   }
 
   start(): void {

@@ -23,21 +23,21 @@ export class Fleet {
   }
 
   find(id: NodeId): SimulatedProcess | undefined {
-    return this.#processes.find((process) => process.id === id);
+    return this.#processes.find((member) => member.id === id);
   }
 
   /** A machine with an empty disk and an id that was never used, at an address where there is none. */
   create(address: string): SimulatedProcess {
-    const process = new SimulatedProcess(this.#environment, ++this.#lastId, address);
-    this.#processes.push(process);
-    return process;
+    const member = new SimulatedProcess(this.#environment, ++this.#lastId, address);
+    this.#processes.push(member);
+    return member;
   }
 
   /** The machine is scrapped, disk and all. */
-  scrap(process: SimulatedProcess): void {
-    process.stop(false);
-    process.scrapped = true;
-    this.#processes.splice(this.#processes.indexOf(process), 1);
+  scrap(member: SimulatedProcess): void {
+    member.stop(false);
+    member.scrapped = true;
+    this.#processes.splice(this.#processes.indexOf(member), 1);
   }
 
   /** Addresses at which there is no machine. */

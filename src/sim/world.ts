@@ -1,0 +1,181 @@
+import { type HashFactory, type LogLevel, QuorateError, SeededRandom } from '../base/index.ts';
+import { type Client, createClient, type DatabaseDigest } from '../client/index.ts';
+import { Churn } from './churn.ts';
+import { Fleet } from './fleet.ts';
+import { Invariants, Violation } from './invariants.ts';
+import { SimulatedNetwork } from './network.ts';
+import type { Profile } from './profile.ts';
+import { Scheduler } from './scheduler.ts';
+import { TraceHash } from './trace-hash.ts';
+import { createSchema } from './workload.ts';
+
+/** The database of all runs. */
+export const DATABASE = 'sim';
+const SETUP_MS = 60_000;
+const CALL_MS = 30_000;
+
+/** What a world needs of the platform; nothing in it decides what happens. */
+export interface Platform {
+  /** SQLite, compiled. */
+  readonly module: WebAssembly.Module;
+  readonly hash: HashFactory;
+  /** Lets promises settle between two events. */
+  readonly turn: () => Promise<void>;
+}
+
+/** Simulated time, network and machines, all from one seed; and the loop that lets time pass. */
+export class World {
+  readonly scheduler = new Scheduler();
+  readonly invariants = new Invariants();
+  readonly trace = new TraceHash();
+  readonly random: SeededRandom;
+  readonly network: SimulatedNetwork;
+  readonly fleet: Fleet;
+  readonly profile: Profile;
+  /** Cluster administration, from a host of its own. */
+  readonly admin: Client;
+  readonly churn: Churn;
+  readonly #platform: Platform;
+  readonly #print: (line: string) => void;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(
+    platform: Platform,
+    random: SeededRandom,
+    profile: Profile,
+    print: (line: string) => void = () => undefined,
+  ) {
+    this.#platform = platform;
+    this.#print = print;
+    this.random = random;
+    this.profile = profile;
+    const { scheduler, invariants, trace } = this;
+    const calm = { ...profile.network, resetRate: 0, stallRate: 0 };
+    this.network = new SimulatedNetwork(scheduler, random, calm, trace);
+    const environment = {
+      scheduler,
+      network: this.network,
+      random,
+      invariants,
+      module: platform.module,
+      hash: platform.hash,
+      ports: profile.ports,
+      diskLatencyMs: profile.diskLatencyMs,
+      electionTimeoutMs: profile.electionTimeoutMs,
+      heartbeatMs: profile.heartbeatMs,
+      snapshotEntries: profile.snapshotEntries,
+      trace,
+      log: (level: LogLevel, host: string, message: string) => this.#log(level, host, message),
+      failed: (error: unknown) => this.fail(error),
+    };
+    // One address more than nodes, for those that join later.
+    this.fleet = new Fleet(environment, profile.nodes + 1);
+    this.admin = this.client('admin');
+    this.churn = new Churn(this.fleet, this.admin.cluster, scheduler, random);
+  }
+
+  /** The run ends with this error at the next event. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+  }
+
+  /** Starts the nodes, makes all of them voters, and creates the tables. */
+  async form(): Promise<void> {
+    await this.drive(this.#form(), SETUP_MS, 'the cluster to form');
+  }
+
+  async #form(): Promise<void> {
+    const addresses = this.fleet.addresses.slice(0, this.profile.nodes);
+    for (const [i, address] of addresses.entries()) {
+      const member = this.fleet.create(address);
+      await member.start(i === 0 ? 'bootstrap' : 'wait');
+      await this.churn.join(member, 'voter');
+    }
+    await createSchema(this.admin.database(DATABASE, { timeoutMs: SETUP_MS }));
+  }
+
+  /** A client on a host of its own. */
+  client(host: string, servers: readonly string[] = this.fleet.addresses): Client {
+    return createClient({
+      network: this.network.at(host),
+      clock: this.scheduler,
+      random: new SeededRandom(this.random.uint32()),
+      servers,
+    });
+  }
+
+  /** Runs events until the promise settles; LIVE is broken when that takes longer than `limitMs`. */
+  async drive<T>(promise: Promise<T>, limitMs: number, what: string): Promise<T> {
+    let result: { readonly value: T } | undefined;
+    promise.then(
+      (value) => {
+        result = { value };
+      },
+      (error: unknown) => this.fail(error),
+    );
+    const deadline = this.scheduler.now() + limitMs;
+    await this.#platform.turn();
+    while (result === undefined) {
+      if (!(await this.#step(deadline)))
+        throw new Violation('LIVE', `waited ${limitMs} ms for ${what}`);
+    }
+    return result.value;
+  }
+
+  /** Lets time pass. */
+  async advance(durationMs: number): Promise<void> {
+    const end = this.scheduler.now() + durationMs;
+    while (await this.#step(end)) {
+      // Everything happens in the events.
+    }
+  }
+
+  sleep(durationMs: number): Promise<void> {
+    return new Promise((resolve) => this.scheduler.after(durationMs, resolve));
+  }
+
+  async #step(until: number): Promise<boolean> {
+    const more = this.scheduler.step(until);
+    await this.#platform.turn();
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return more;
+  }
+
+  #log(level: LogLevel, host: string, message: string): void {
+    const line = `${this.scheduler.now().toFixed(3)} ${host} ${level} ${message}`;
+    this.trace.text(line);
+    this.#print(line);
+  }
+
+  /** REPL: resolves when all replicas are at one index, with equal pages. */
+  async agree(): Promise<void> {
+    for (;;) {
+      const reports = await this.#digests().catch((error: unknown) => {
+        // A member may still be starting, or be so far behind that it does not have the database yet.
+        const early = ['DATABASE_NOT_FOUND', 'CONNECTION_LOST'];
+        if (error instanceof QuorateError && early.includes(error.code)) return [];
+        throw error;
+      });
+      if (sameState(reports)) return;
+      await this.sleep(100);
+    }
+  }
+
+  async #digests(): Promise<DatabaseDigest[]> {
+    const { cluster } = this.admin;
+    const members = await cluster.members({ timeoutMs: CALL_MS });
+    const replicas = members.filter(({ role }) => role !== 'spare');
+    return Promise.all(
+      replicas.map(({ address }) => cluster.digest(address, DATABASE, { timeoutMs: CALL_MS })),
+    );
+  }
+}
+
+/** Whether all replicas are at one index. Throws Violation when they differ there. */
+export function sameState(reports: readonly DatabaseDigest[]): boolean {
+  if (new Set(reports.map((report) => report.index)).size !== 1) return false;
+  if (new Set(reports.map((report) => `${report.pages} ${report.sha256}`)).size !== 1) {
+    throw new Violation('REPL', 'replicas at the same index differ');
+  }
+  return true;
+}
