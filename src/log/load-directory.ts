@@ -261,12 +261,9 @@ class Loader {
     const lastIndex = start + entries.length - 1;
     if (lastIndex < snapshot.index) return true;
     const covered = entries[snapshot.index - start];
+    // The log's term may be the higher one: an entry of a later term that was never committed, in whose place a
+    // still later leader committed the older one (Raft paper, figure 8).
     if (covered === undefined || covered.term === snapshot.term) return false;
-    if (covered.term > snapshot.term) {
-      const place = { directory: this.#disk.path, file: snapshot.file.name };
-      const what = `it ends with term ${snapshot.term}, the log has term ${covered.term} there`;
-      throw logDamaged(place, what, `entry ${snapshot.index}`);
-    }
     this.notes.push(
       `the log from entry ${start} on is removed: the snapshot at ${snapshot.index} replaces it`,
     );

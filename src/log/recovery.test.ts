@@ -352,6 +352,12 @@ describe('snapshots', () => {
     expect(disk.names().filter((name) => /^\d/.test(name))).toEqual([]);
   });
 
+  it('an interrupted installation is completed also over uncommitted entries of a higher term', async () => {
+    putSnapshot(4, 4);
+    putClosed(1, 6, 5);
+    expect(await open()).toMatchObject({ firstIndex: 5, lastIndex: 4, lastTerm: 4, entries: [] });
+  });
+
   it('without one that can be used, an older one serves if the log has the rest', async () => {
     putSnapshot(1, 4);
     putSnapshot(1, 8, Uint8Array.of(9, 9, 9));
