@@ -28,6 +28,9 @@ export interface PlainError {
   readonly message: string;
 }
 
+/** What is left of the node may take so long to stop when one of its threads has died. */
+const STOP_MS = 2_000;
+
 const host = must(parentPort, 'not a worker thread');
 const post = (message: FromCore): void => host.postMessage(message);
 
@@ -35,11 +38,24 @@ async function run(options: CoreOptions): Promise<void> {
   const log = recordingLogger((record) => post({ kind: 'log', record }));
   const fail = (error: Error): void =>
     post({ kind: 'event', event: { kind: 'stopped', reason: error.message } });
+  let started: Core | undefined;
+  let dead = false;
+  // Without its SQL a leader would go on sending heartbeats and answer nobody: it must make way for another one.
+  const threadDied = (error: Error): void => {
+    if (dead) return;
+    dead = true;
+    fail(error);
+    const exit = (): void => process.exit(1);
+    setTimeout(exit, STOP_MS);
+    if (started === undefined)
+      post({ kind: 'failed', error: { code: undefined, message: error.message } });
+    else started.close(false).then(exit, exit);
+  };
   let core: Core;
   try {
     core = await Core.start(
       options,
-      (limits) => spawnSqlThreads(sqliteModule(), options.readers ?? 2, limits, fail),
+      (limits) => spawnSqlThreads(sqliteModule(), options.readers ?? 2, limits, threadDied),
       log,
       (event) => post({ kind: 'event', event }),
     );
@@ -49,6 +65,7 @@ async function run(options: CoreOptions): Promise<void> {
     post({ kind: 'failed', error: { code, message } });
     return;
   }
+  started = core;
   host.on('message', (message: ToCore) => {
     if (message.kind === 'pipe') core.accept(message.port);
     else if (message.kind === 'status') {
