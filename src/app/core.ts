@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import {
   type Connection,
   type Disk,
+  DiskError,
   LIMITS,
   type Limits,
   type Logger,
@@ -9,13 +10,21 @@ import {
   randomId,
 } from '../base/index.ts';
 import { openDisk, SystemRandom, sha256, systemClock, TcpNetwork } from '../net/index.ts';
-import { directoryFacts, Node, type NodeEvent, type NodeStatus } from '../node/index.ts';
+import {
+  directoryFacts,
+  forgetFloor,
+  Node,
+  type NodeEvent,
+  type NodeStatus,
+} from '../node/index.ts';
 import { Server } from '../server/index.ts';
+import { HeldDisk } from './held-disk.ts';
 import { writeIdentity } from './identity.ts';
-import { finishJoin, JoinTask, markJoining } from './join.ts';
+import { JoinTask } from './join.ts';
 import { Keeper } from './keeper.ts';
 import type { NodeOptions } from './options.ts';
 import { PipeConnection } from './pipe.ts';
+import { finishJoin, markFresh, markJoining } from './start-flags.ts';
 import { planStart, type StartPlan } from './start-plan.ts';
 import type { SqlSide } from './threads.ts';
 
@@ -68,13 +77,16 @@ export class Core implements CoreIdentity {
     const limits: Limits = { ...LIMITS, ...options.limits };
     const random = new SystemRandom();
     const network = new TcpNetwork();
-    const disk = await openDirectory(options.dir, log);
-    const facts = await directoryFacts(disk, options.address);
-    const plan = await planStart(disk, options, facts, () => randomId(random));
-    const sqlSide = sql(limits);
+    const disk = await HeldDisk.hold(await openDirectory(options.dir, log));
+    let sqlSide: SqlSide | undefined;
     let node: Node | undefined;
     let server: Server | undefined;
     try {
+      const facts = await directoryFacts(disk, options.address);
+      const plan = await planStart(disk, options, facts, () => randomId(random));
+      if (plan.isNew && !facts.hasEntries) await forgetFloor(disk);
+      if (plan.reason !== undefined) log('warn', plan.reason);
+      sqlSide = sql(limits);
       node = await Node.start({
         id: plan.identity.id,
         address: plan.identity.address,
@@ -106,9 +118,12 @@ export class Core implements CoreIdentity {
       });
       await listen(server, network, options.bind ?? options.address);
       if (plan.mode === 'join' && plan.isNew) await markJoining(disk);
+      const isFresh = !facts.hasEntries && plan.mode !== 'bootstrap' && plan.mode !== 'quarantine';
+      if (plan.isNew && isFresh) await markFresh(disk);
       if (plan.isNew) await writeIdentity(disk, plan.identity);
+      if (node.status().quarantined) log('error', QUARANTINED, { id: plan.identity.id });
       const context = { node, disk, network, random, log };
-      const keeper = new Keeper(context, options.roles);
+      const keeper = new Keeper(context, options.roles, isFresh);
       keeper.start();
       const join =
         plan.mode === 'join'
@@ -119,8 +134,9 @@ export class Core implements CoreIdentity {
     } catch (error) {
       await server?.close();
       await node?.stop();
-      await sqlSide.close();
-      throw error;
+      await sqlSide?.close();
+      await disk.release();
+      throw startFailure(error);
     }
   }
 
@@ -148,6 +164,20 @@ export class Core implements CoreIdentity {
     await this.#node.stop();
     await this.#sql.close();
   }
+}
+
+const QUARANTINED =
+  'this node is quarantined: it may have lost what it acknowledged, so it neither votes nor acknowledges. ' +
+  'To bring the machine back, stop it, empty its directory and start it with --join and the addresses of ' +
+  'other members: it joins under a new id and the old one is removed';
+
+/** What an operator sees when the disk fails before the log is open. */
+function startFailure(error: unknown): unknown {
+  if (!(error instanceof DiskError)) return error;
+  const full = error.code === 'ENOSPC' || error.code === 'EDQUOT';
+  return new QuorateError(full ? 'DISK_FULL' : 'DISK_FAILED', `cannot start: ${error.message}`, {
+    cause: error,
+  });
 }
 
 function snapshotOptions(options: CoreOptions): { entries?: number; trailing?: number } {

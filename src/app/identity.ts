@@ -13,7 +13,7 @@ const INFO = 'info.yaml';
 export async function readIdentity(disk: Disk): Promise<Identity | undefined> {
   const text = await readText(disk, INFO);
   if (text === undefined) return undefined;
-  const info: unknown = parse(text, { intAsBigInt: true });
+  const info = parseOrUndefined(text);
   if (typeof info === 'object' && info !== null && 'ID' in info && 'Address' in info) {
     const { ID: id, Address: address } = info;
     if (typeof id === 'bigint' && id > 0n && typeof address === 'string' && address !== '') {
@@ -24,6 +24,14 @@ export async function readIdentity(disk: Disk): Promise<Identity | undefined> {
     'IDENTITY_DAMAGED',
     `${disk.path}/${INFO} does not name an ID and an Address; restore it from the cluster's member list`,
   );
+}
+
+function parseOrUndefined(text: string): unknown {
+  try {
+    return parse(text, { intAsBigInt: true, logLevel: 'error' });
+  } catch {
+    return undefined;
+  }
 }
 
 /** Writes `info.yaml` by atomic replacement, durable when it resolves. */

@@ -2,8 +2,7 @@ import { type Disk, type Logger, type Network, QuorateError, type Random } from 
 import { type Client, type Cluster, createClient } from '../client/index.ts';
 import { systemClock } from '../net/index.ts';
 import type { Node } from '../node/index.ts';
-import { type Identity, replaceText } from './identity.ts';
-import { JOIN_FLAG } from './start-plan.ts';
+import type { Identity } from './identity.ts';
 
 /** What background work of a node needs. */
 export interface TaskContext {
@@ -16,17 +15,6 @@ export interface TaskContext {
 
 const RETRY_MS = 250;
 const ATTEMPT_MS = 5_000;
-
-/** Leaves the flag that this node is not a member yet. */
-export async function markJoining(disk: Disk): Promise<void> {
-  await replaceText(disk, JOIN_FLAG, '');
-}
-
-/** The node is a member: the next start resumes. */
-export async function finishJoin(disk: Disk): Promise<void> {
-  await disk.remove(JOIN_FLAG);
-  await disk.syncDirectory();
-}
 
 /** Asks the cluster to add this node, again and again until it is a member. */
 export class JoinTask {

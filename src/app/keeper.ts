@@ -5,6 +5,7 @@ import { adjustRoles, type MemberState, type RoleTargets } from '../node/index.t
 import type { TaskContext } from './join.ts';
 import { writeMembers } from './membership-file.ts';
 import type { NodeOptions } from './options.ts';
+import { unmarkFresh } from './start-flags.ts';
 
 const ROUND_MS = 1_000;
 /** A member that does not answer Describe within this time is offline (roles-and-app.md §2). */
@@ -19,14 +20,16 @@ export class Keeper {
   readonly #targets: RoleTargets | undefined;
   readonly #onlineAt = new Map<bigint, number>();
   #members: readonly Member[] = [];
+  #isFresh: boolean;
   #leadingSince = 0;
   #client: Client | undefined;
   #wake: (() => void) | undefined;
   #stopped = false;
   #done: Promise<void> = Promise.resolve();
 
-  constructor(context: TaskContext, roles: NodeOptions['roles']) {
+  constructor(context: TaskContext, roles: NodeOptions['roles'], isFresh: boolean) {
     this.#context = context;
+    this.#isFresh = isFresh;
     this.#targets =
       roles === 'manual'
         ? undefined
@@ -81,8 +84,10 @@ export class Keeper {
   async #keepMembersFile(): Promise<void> {
     const { members } = this.#context.node.status();
     if (members.length === 0 || sameMembers(members, this.#members)) return;
-    this.#members = members;
+    if (this.#isFresh) await unmarkFresh(this.#context.disk);
+    this.#isFresh = false;
     await writeMembers(this.#context.disk, members);
+    this.#members = members;
   }
 
   /** Until all is as wanted, or this node leads no more. */

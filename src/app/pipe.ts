@@ -1,10 +1,14 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Connection, ConnectionEvents } from '../base/index.ts';
 
+/** Bytes taken from the other end that are told at once; less is told with the next data, or a little later. */
+const TAKEN_BYTES = 16 * 1024;
+const TAKEN_MS = 10;
+
 type PipeMessage =
-  | { readonly kind: 'data'; readonly bytes: Uint8Array }
-  /** The receiver has taken that many bytes. */
-  | { readonly kind: 'taken'; readonly bytes: number }
+  /** `taken`: so many bytes of the other direction were taken since this was told last. */
+  | { readonly kind: 'data'; readonly bytes: Uint8Array; readonly taken: number }
+  | { readonly kind: 'taken'; readonly taken: number }
   | { readonly kind: 'end' };
 
 /** A stream between two threads of one process: what a socket is between two processes. */
@@ -16,6 +20,8 @@ export class PipeConnection implements Connection {
   #outbox: Uint8Array[] = [];
   #flushScheduled = false;
   #buffered = 0;
+  #taken = 0;
+  #takenTimer: NodeJS.Timeout | undefined;
   #paused = false;
   #ending = false;
   #ended = false;
@@ -79,16 +85,43 @@ export class PipeConnection implements Connection {
     if (this.#outbox.length === 0 || this.#ended) return;
     const bytes = concatenate(this.#outbox);
     this.#outbox = [];
-    this.#port.postMessage({ kind: 'data', bytes } satisfies PipeMessage, [bytes.buffer]);
+    const taken = this.#tellTaken();
+    this.#port.postMessage({ kind: 'data', bytes, taken } satisfies PipeMessage, [bytes.buffer]);
+  }
+
+  /** A message of its own for each request would cost as much as the request. */
+  #take(bytes: number): void {
+    this.#taken += bytes;
+    if (this.#taken >= TAKEN_BYTES) this.#postTaken();
+    else this.#takenTimer ??= setTimeout(() => this.#postTaken(), TAKEN_MS);
+  }
+
+  #postTaken(): void {
+    const taken = this.#tellTaken();
+    if (taken > 0) this.#port.postMessage({ kind: 'taken', taken } satisfies PipeMessage);
+  }
+
+  #tellTaken(): number {
+    clearTimeout(this.#takenTimer);
+    this.#takenTimer = undefined;
+    const taken = this.#taken;
+    this.#taken = 0;
+    return taken;
+  }
+
+  #wasTaken(bytes: number): void {
+    if (bytes === 0) return;
+    this.#buffered -= bytes;
+    if (this.#buffered === 0) this.#events?.drain();
   }
 
   #receive(message: PipeMessage): void {
     if (message.kind === 'data') {
+      this.#wasTaken(message.taken);
       this.#waiting.push(message.bytes);
       this.#deliver();
     } else if (message.kind === 'taken') {
-      this.#buffered -= message.bytes;
-      if (this.#buffered === 0) this.#events?.drain();
+      this.#wasTaken(message.taken);
     } else {
       this.#finish();
     }
@@ -99,7 +132,7 @@ export class PipeConnection implements Connection {
     while (events !== undefined && !this.#paused && !this.#ended) {
       const bytes = this.#waiting.shift();
       if (bytes === undefined) return;
-      this.#port.postMessage({ kind: 'taken', bytes: bytes.length } satisfies PipeMessage);
+      this.#take(bytes.length);
       events.data(bytes);
     }
   }
@@ -109,6 +142,7 @@ export class PipeConnection implements Connection {
     this.#paused = false;
     this.#deliver();
     this.#ended = true;
+    clearTimeout(this.#takenTimer);
     this.#port.close();
     this.#events?.close(reason);
   }

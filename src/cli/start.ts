@@ -67,11 +67,12 @@ export const startCommand: Command = {
 async function runStart(input: CommandInput): Promise<number> {
   const abort = new AbortController();
   const stopSignal = nextStopSignal(abort);
-  const node = await startNode({
+  const node = await startUntilStopped({
     ...nodeOptions(input),
     signal: abort.signal,
     log: logSink(input),
   });
+  if (node === undefined) return 0;
   const failure = new Promise<string>((resolve) => {
     node.on('stopped', ({ reason }) => resolve(reason));
   });
@@ -82,6 +83,16 @@ async function runStart(input: CommandInput): Promise<number> {
     return 1;
   }
   return closeNode(node);
+}
+
+/** Undefined when a signal came during the start: everything that was opened is closed again. */
+async function startUntilStopped(options: NodeOptions): Promise<QuorateNode | undefined> {
+  try {
+    return await startNode(options);
+  } catch (error) {
+    if (options.signal?.aborted === true && error === options.signal.reason) return undefined;
+    throw error;
+  }
 }
 
 async function closeNode(node: QuorateNode): Promise<number> {

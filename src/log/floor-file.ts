@@ -55,6 +55,12 @@ export async function loadFloor(
   return decode(await readWhole(disk, NAME, BYTES));
 }
 
+/** Forgets the floor, for a directory without a log that is given to a new node. */
+export async function removeFloor(disk: Disk): Promise<void> {
+  await disk.remove(NAME);
+  await disk.syncDirectory();
+}
+
 function encode(floor: Floor): Uint8Array {
   const writer = new ByteWriter(BYTES);
   writer.safe(FORMAT).safe(floor.index).safe(floor.term).safe(floor.metadataVersion);

@@ -1,4 +1,5 @@
 export { DurableLog, type LogStatistics, type SnapshotWriter } from './durable-log.ts';
+export { removeFloor } from './floor-file.ts';
 export {
   describeDirectory,
   type LogOptions,

@@ -1,9 +1,12 @@
 import { type Configuration, type Disk, decodeConfiguration, type NodeId } from '../base/index.ts';
-import { describeDirectory } from '../log/index.ts';
+import { describeDirectory, removeFloor } from '../log/index.ts';
 
 /** What a data directory tells before it is opened. */
 export interface DirectoryFacts {
+  /** It has entries, a snapshot, or at least a term that has begun. */
   readonly hasLog: boolean;
+  /** It has entries or a snapshot: a member that is asked for its vote has a term also without them. */
+  readonly hasEntries: boolean;
   /** The member with this address in the newest configuration, if there is one. */
   readonly memberId: NodeId | undefined;
 }
@@ -16,7 +19,13 @@ export async function directoryFacts(disk: Disk, address: string): Promise<Direc
     if (entry.type === 'configuration') configuration = decodeConfiguration(entry.data);
   }
   return {
+    hasEntries: recovered.lastIndex > 0,
     hasLog: recovered.lastIndex > 0 || recovered.term > 0,
     memberId: configuration?.members.find((member) => member.address === address)?.id,
   };
+}
+
+/** Before a directory whose log is gone gets a new id: what the old one had promised binds it no more. */
+export function forgetFloor(disk: Disk): Promise<void> {
+  return removeFloor(disk);
 }

@@ -1,5 +1,5 @@
 export * from './contract.ts';
-export { type DirectoryFacts, directoryFacts } from './directory.ts';
+export { type DirectoryFacts, directoryFacts, forgetFloor } from './directory.ts';
 export { Node } from './node.ts';
 export type { NodeOptions } from './options.ts';
 export {

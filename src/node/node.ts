@@ -56,6 +56,7 @@ export class Node implements NodeServices {
     try {
       let { recovered } = opened;
       if (options.start === 'bootstrap') recovered = await bootstrap(log, recovered, options);
+      if (options.start === 'quarantine') recovered = { ...recovered, quarantined: true };
       const core = new NodeCore(options, log, recovered);
       if (recovered.snapshot !== undefined) {
         await restoreSnapshot(core.calls, log, recovered.snapshot);

@@ -22,8 +22,9 @@ export interface NodeOptions {
   /**
    * 'resume': go on with what the directory holds. 'bootstrap': found a cluster with this node as its only
    * voter; fails in a directory that has belonged to one. 'wait': be contacted by a leader.
+   * 'quarantine': a member that lost its log; it answers questions but never votes or acknowledges.
    */
-  readonly start: 'resume' | 'bootstrap' | 'wait';
+  readonly start: 'resume' | 'bootstrap' | 'wait' | 'quarantine';
   /** Nodes with equal values are assumed to fail together. */
   readonly failureDomain?: bigint | undefined;
   readonly snapshot?: Partial<SnapshotThresholds> | undefined;

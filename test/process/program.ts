@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { eventually, freePort } from '../interop/processes.ts';
+import { freePort } from '../interop/processes.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/quorate.js', import.meta.url));
 
@@ -76,18 +76,16 @@ export class Program {
     return this.finish(15_000);
   }
 
-  /** Waits until standard output holds a text; throws with both outputs when the program ends first. */
+  /** Waits until its output holds a text; throws with all output when it ends before that. */
   async says(text: string, limitMs = 30_000): Promise<void> {
-    await eventually(
-      `"${text}"; it said:\n${this.stdout}\n${this.stderr}`,
-      () => {
-        if (this.stdout.includes(text)) return Promise.resolve(true);
-        if (this.#child.exitCode !== null)
-          throw new Error(`ended with ${this.#child.exitCode}:\n${this.stdout}\n${this.stderr}`);
-        return Promise.resolve(undefined);
-      },
-      limitMs,
-    );
+    const deadline = performance.now() + limitMs;
+    while (!this.stdout.includes(text) && !this.stderr.includes(text)) {
+      if (this.#child.exitCode !== null || performance.now() > deadline) {
+        const end = `ended with ${this.#child.exitCode}`;
+        throw new Error(`waited for "${text}", ${end}:\n${this.stdout}\n${this.stderr}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   /** For `afterAll`: nothing that a test started outlives it. */
