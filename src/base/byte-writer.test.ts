@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ByteReader, ByteWriter } from './bytes.ts';
 
@@ -21,4 +22,22 @@ test('every field is kept when the buffer has to grow for it', () => {
     expect(reader.text()).toBe('ten');
     expect(reader.remaining).toBe(0);
   }
+});
+
+test('texts are UTF-8, whatever they hold and wherever they stand', () => {
+  const texts = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 600 }),
+    fc.string({ unit: 'grapheme-ascii', maxLength: 600 }),
+    fc.constantFrom('\ud800', 'a\udc00b', 'é'.repeat(256), 'x'.repeat(257), ''),
+  );
+  fc.assert(
+    fc.property(fc.array(texts, { maxLength: 5 }), fc.nat(40), (list, capacity) => {
+      const writer = new ByteWriter(capacity);
+      const lengths = list.map((text) => writer.u8(255).utf8(text));
+      const expected = list.map((text) => Buffer.from(text));
+      expect(lengths).toEqual(expected.map(({ length }) => length));
+      const all = expected.flatMap((bytes) => [Buffer.of(255), bytes]);
+      expect(Buffer.compare(writer.finish(), Buffer.concat(all))).toBe(0);
+    }),
+  );
 });

@@ -97,6 +97,9 @@ export class ByteReader {
   }
 }
 
+/** Longer texts are encoded by the platform. */
+const SHORT_TEXT = 256;
+
 /** Appends little-endian fields to a buffer that grows by doubling. */
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer>;
@@ -176,15 +179,40 @@ export class ByteWriter {
     return this;
   }
 
+  /** UTF-8 without anything around it; returns its length in bytes. */
+  utf8(text: string): number {
+    const { length } = text;
+    if (length > SHORT_TEXT) {
+      const bytes = encoder.encode(text);
+      this.raw(bytes);
+      return bytes.length;
+    }
+    // Most short texts are ASCII: a loop is faster than a call that makes an array.
+    const at = this.#reserve(length);
+    const bytes = this.#bytes;
+    for (let i = 0; i < length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit > 127) {
+        this.#length = at;
+        const encoded = encoder.encode(text);
+        this.raw(encoded);
+        return encoded.length;
+      }
+      bytes[at + i] = unit;
+    }
+    return length;
+  }
+
   /** Zero-terminated UTF-8 without padding. */
   cstring(text: string): this {
-    return this.raw(encoder.encode(text)).u8(0);
+    this.utf8(text);
+    return this.u8(0);
   }
 
   /** Zero-terminated UTF-8 padded to a multiple of 8 (client-protocol.md §2). */
   text(text: string): this {
-    const bytes = encoder.encode(text);
-    return this.raw(bytes).zeros(pad8(bytes.length + 1) - bytes.length);
+    const length = this.utf8(text);
+    return this.zeros(pad8(length + 1) - length);
   }
 
   /** Overwrites a u32 written earlier. */

@@ -4,7 +4,6 @@ import {
   DecodeError,
   fromUtf8,
   pad8,
-  utf8,
   type Value,
 } from '../base/index.ts';
 
@@ -30,7 +29,11 @@ export function writeBytes(writer: ByteWriter, bytes: Uint8Array): void {
 
 /** Appends *string*. */
 export function writeString(writer: ByteWriter, text: string): void {
-  writeBytes(writer, utf8(text));
+  const at = writer.length;
+  writer.safe(0);
+  const length = writer.utf8(text);
+  // A text has less than 2^32 bytes: the upper half of its length stays 0.
+  writer.patchU32(at, length).zeros(pad8(length) - length);
 }
 
 /** Reads *bytes*, sharing memory with the message. */
