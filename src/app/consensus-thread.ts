@@ -57,7 +57,10 @@ async function run(options: CoreOptions): Promise<void> {
       options,
       (limits) => spawnSqlThreads(sqliteModule(), options.readers ?? 2, limits, threadDied),
       log,
-      (event) => post({ kind: 'event', event }),
+      (event) => {
+        // Nobody outside asks for this one, and there is one for each commit.
+        if (event.kind !== 'applied') post({ kind: 'event', event });
+      },
     );
   } catch (error) {
     const code = error instanceof QuorateError ? error.code : undefined;
