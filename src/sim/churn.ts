@@ -64,7 +64,7 @@ export class Churn {
     if (role === 'stand-by' && this.#random.float() < 0.5) await this.join(victim, 'voter');
     else if (role === 'voter' && this.#random.float() < 0.2) await this.#demote(victim);
     else {
-      await this.#remove(victim);
+      await this.remove(victim);
       // A removed node that still runs must not disturb the others.
       await this.#sleep(this.#random.float() * 2000);
       this.#fleet.scrap(victim);
@@ -96,7 +96,7 @@ export class Churn {
    * Resolves when the removal is committed: a leader confirmed it, or does not know the member while no change
    * is under way. A list of members would not do, it may show a change that is undone later.
    */
-  async #remove(member: SimulatedProcess): Promise<void> {
+  async remove(member: SimulatedProcess): Promise<void> {
     for (;;) {
       try {
         await this.#cluster.remove(member.id, { timeoutMs: CALL_MS });

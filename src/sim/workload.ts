@@ -53,7 +53,8 @@ const EXPECTED: ReadonlySet<string> = new Set([
   'WRITE_QUEUE_TIMEOUT',
 ]);
 
-function expectQuorateError(error: unknown): QuorateError {
+/** Throws what is not expected under faults. */
+export function expectQuorateError(error: unknown): QuorateError {
   if (error instanceof QuorateError) {
     if (EXPECTED.has(error.code)) return error;
     // A server that was slow to say Hello is spoken to in plain dqlite, which has no other code for it.

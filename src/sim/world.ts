@@ -7,12 +7,13 @@ import { SimulatedNetwork } from './network.ts';
 import type { Profile } from './profile.ts';
 import { Scheduler } from './scheduler.ts';
 import { TraceHash } from './trace-hash.ts';
-import { createSchema } from './workload.ts';
+import { createSchema, expectQuorateError } from './workload.ts';
 
 /** The database of all runs. */
 export const DATABASE = 'sim';
 const SETUP_MS = 60_000;
 const CALL_MS = 30_000;
+const RETRY_MS = 100;
 
 /** What a world needs of the platform; nothing in it decides what happens. */
 export interface Platform {
@@ -91,7 +92,20 @@ export class World {
       await member.start(i === 0 ? 'bootstrap' : 'wait');
       await this.churn.join(member, 'voter');
     }
-    await createSchema(this.admin.database(DATABASE, { timeoutMs: SETUP_MS }));
+    const database = this.admin.database(DATABASE, { timeoutMs: SETUP_MS });
+    await this.persist(() => createSchema(database));
+  }
+
+  /** Does something that may be done twice, again and again until it succeeds. */
+  async persist<T>(run: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await run();
+      } catch (error) {
+        expectQuorateError(error);
+      }
+      await this.sleep(RETRY_MS);
+    }
   }
 
   /** A client on a host of its own. */

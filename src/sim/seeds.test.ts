@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest';
+import { loadSqlite, sha256, turn } from './platform.ts';
+import type { Profile } from './profile.ts';
+import { type RunReport, runSeed } from './run.ts';
+
+const platform = { module: loadSqlite(), hash: sha256, turn };
+
+function run(seed: number, hours: number, profile: Partial<Profile> = {}): Promise<RunReport> {
+  return runSeed({ ...platform, seed, hours, profile });
+}
+
+describe('fixed seeds', () => {
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'seed %d',
+    async (seed) => {
+      const report = await run(seed, 0.004);
+      expect(report.acknowledged).toBeGreaterThan(5);
+      expect(report.checks).toBeGreaterThan(100);
+    },
+    60_000,
+  );
+});
+
+/** Each found a defect when it ran first; the draws of a seed have changed since, the neighbourhoods stay. */
+describe('seeds that failed once', () => {
+  test('seed 2: heartbeats queued metadata writes faster than a slow disk ended them', async () => {
+    const slow = { diskLatencyMs: { min: 0.05, max: 80 }, electionTimeoutMs: 800, heartbeatMs: 50 };
+    const report = await run(2, 0.003, slow);
+    expect(report.acknowledged).toBeGreaterThan(5);
+  }, 60_000);
+
+  test('seed 173: a question to a member that starts', async () => {
+    await run(173, 0.006);
+  }, 60_000);
+});
+
+test('the same seed gives the same run, event for event', async () => {
+  const first = await run(42, 0.003, { churnEveryMs: 1500 });
+  const second = await run(42, 0.003, { churnEveryMs: 1500 });
+  expect(second).toEqual(first);
+  expect((await run(43, 0.003)).traceHash).not.toBe(first.traceHash);
+}, 60_000);
