@@ -1,6 +1,6 @@
 import { QuorateError } from '../base/index.ts';
 import type { Connection } from '../engine/index.ts';
-import { failureOf, RAW_CODE } from './failure.ts';
+import { failureOf, needsOwnConnection, RAW_CODE } from './failure.ts';
 import type { Job } from './job.ts';
 import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
@@ -38,11 +38,11 @@ export function runBatch(
   core: MachineCore,
   database: MachineDatabase,
   job: Job,
+  apart = job.session.home === undefined && hasSessionState(job),
 ): { readonly failure: SqlFailure } | undefined {
   const { session } = job;
   const own = session.home;
   const frame = session.inTransaction ? PART : TRANSACTION;
-  const apart = own === undefined && needsOwnConnection(job);
   const connection = own ?? (apart ? database.takeHome() : database.writer());
   connection.pinPolicy = 'head';
   loadCounters(connection, session);
@@ -57,11 +57,15 @@ export function runBatch(
     });
     return undefined;
   } catch (error) {
+    const { tooLarge } = connection;
+    if (!connection.autocommit) connection.execute(frame.rollBack);
+    if (needsOwnConnection(error) && own === undefined && !apart) {
+      job.rewind();
+      return runBatch(core, database, job, true);
+    }
     const reason = failureOf(error);
-    const tooLarge = connection.tooLarge;
     job.rows = [];
     job.results.length = 0;
-    if (!connection.autocommit) connection.execute(frame.rollBack);
     const code = tooLarge ? 'TX_TOO_LARGE' : reason.code;
     return { failure: { ...reason, code, statementIndex: job.cursor?.index } };
   } finally {
@@ -69,7 +73,7 @@ export function runBatch(
   }
 }
 
-function needsOwnConnection(job: Job): boolean {
+function hasSessionState(job: Job): boolean {
   const { work } = job.submit;
   return work.action === 'batch' && work.statements.some(({ sql }) => placementOf(sql) === 'state');
 }

@@ -1,5 +1,6 @@
 import { QuorateError } from '../base/index.ts';
 import type { Connection } from '../engine/index.ts';
+import { needsOwnConnection } from './failure.ts';
 import type { Job } from './job.ts';
 import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
@@ -36,7 +37,11 @@ export function describeStatement(
   const own = session.home;
   if (own !== undefined) return core.guard.run(job, () => describeOn(own, sql));
   if (placementOf(sql) !== 'state') {
-    return core.guard.run(job, () => describeOn(database.writer(), sql));
+    try {
+      return core.guard.run(job, () => describeOn(database.writer(), sql));
+    } catch (error) {
+      if (!needsOwnConnection(error)) throw error;
+    }
   }
   const connection = database.takeHome();
   try {

@@ -5,7 +5,15 @@ import { isNewNameAllowed } from './database-name.ts';
 import { isDeletion } from './deletion.ts';
 import { describeStatement } from './describe.ts';
 import { explain, mustRollBack, stopped } from './explanation.ts';
-import { badName, emptyStatement, failure, notLeader, RAW_CODE, timedOut } from './failure.ts';
+import {
+  badName,
+  emptyStatement,
+  failure,
+  needsOwnConnection,
+  notLeader,
+  RAW_CODE,
+  timedOut,
+} from './failure.ts';
 import type { Job } from './job.ts';
 import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
@@ -80,6 +88,11 @@ export class Executor {
     if (placement !== 'begin' && placement !== 'state') {
       return this.#onWriter(job, database, placement);
     }
+    return this.#toHome(job, database, placement);
+  }
+
+  #toHome(job: Job, database: MachineDatabase, placement: 'begin' | 'state'): boolean {
+    const { session } = job;
     if (session.home === undefined) {
       if (!this.#queue.admit(database, job, false)) return false;
       session.takeHome(database);
@@ -108,7 +121,14 @@ export class Executor {
   /** A statement of a session without a transaction, on the connection that all share. */
   #onWriter(job: Job, database: MachineDatabase, placement: Placement): boolean {
     const connection = database.writer();
-    const statement = this.#prepare(job, connection);
+    let statement: Statement | undefined;
+    try {
+      statement = this.#prepare(job, connection);
+    } catch (error) {
+      // Its text did not tell that it leaves something behind in its connection (M11).
+      if (needsOwnConnection(error)) return this.#toHome(job, database, 'state');
+      throw error;
+    }
     if (statement === undefined) return this.#nothingLeft(job);
     if (statement.readonly) {
       if (placement === 'reader' && job.submit.work.action === 'statement') {

@@ -43,6 +43,11 @@ export function failureOf(error: unknown): SqlFailure {
   };
 }
 
+/** The shared connection refused to compile a statement that leaves something behind in it (M11). */
+export function needsOwnConnection(error: unknown): boolean {
+  return error instanceof QuorateError && error.code === 'SESSION_STATE';
+}
+
 export const notLeader = (): SqlFailure =>
   failure('NOT_LEADER', 'not leader', { rawCode: RAW_CODE.notLeader, retryable: true });
 

@@ -19,7 +19,7 @@ export class Job<S extends JobSession = Session> {
   readonly submit: Submit;
   readonly session: S;
   readonly deadline: number;
-  readonly cursor: WorkCursor | undefined;
+  cursor: WorkCursor | undefined;
   readonly results: StatementResult[] = [];
   stop: StopReason | undefined;
   done = false;
@@ -66,6 +66,14 @@ export class Job<S extends JobSession = Session> {
       );
     }
     this.rows.push(batch);
+  }
+
+  /** Nothing of the work has happened: it begins again. */
+  rewind(): void {
+    this.cursor = workCursor(this.submit);
+    this.results.length = 0;
+    this.rows = [];
+    this.#rowsBytes = 0;
   }
 
   takeRows(): readonly Uint8Array[] {

@@ -52,13 +52,13 @@ export class MachineDatabase {
   /** The connection for all autocommit writes; its page cache stays valid from one to the next. */
   writer(): Connection {
     if (this.#writer === undefined || this.#writer.closed) {
-      this.#writer = this.#open(WRITER_CACHE_PAGES);
+      this.#writer = this.#open(WRITER_CACHE_PAGES, true);
     }
     return this.#writer;
   }
 
   takeHome(): Connection {
-    return this.#idleHomes.pop() ?? this.#open(HOME_CACHE_PAGES);
+    return this.#idleHomes.pop() ?? this.#open(HOME_CACHE_PAGES, false);
   }
 
   returnHome(home: Connection): void {
@@ -68,8 +68,8 @@ export class MachineDatabase {
     else this.#idleHomes.push(home);
   }
 
-  #open(cachePages: number): Connection {
-    const connection = this.#engine().open(this.store, { cachePages, hooks: this.#hooks });
+  #open(cachePages: number, shared: boolean): Connection {
+    const connection = this.#engine().open(this.store, { cachePages, shared, hooks: this.#hooks });
     connection.pinPolicy = 'head';
     return connection;
   }

@@ -1,5 +1,5 @@
 import { QuorateError } from '../base/index.ts';
-import type { Connection, ConnectionHooks, Engine } from '../engine/index.ts';
+import type { Connection, ConnectionHooks, ConnectionOptions, Engine } from '../engine/index.ts';
 import { PageStore, SlotArena } from '../pages/index.ts';
 import { isNewNameAllowed } from './database-name.ts';
 import { badName, RAW_CODE } from './failure.ts';
@@ -24,24 +24,29 @@ export class ReaderPool {
   readonly #engineBytes: number;
   #engine: Engine;
   readonly #directory: ReaderDirectory;
-  readonly #hooks: ConnectionHooks;
+  readonly #options: ConnectionOptions;
   readonly #idle = new Map<string, Lease[]>();
   #busy = 0;
   #nothing: PageStore | undefined;
 
-  /** `engineBytes`: memory above which the instance of SQLite is replaced when no connection is in use (S8). */
+  /**
+   * `engineBytes`: memory above which the instance of SQLite is replaced when no connection is in use (S8).
+   * `strictness`: what the connections refuse already at prepare.
+   */
   constructor(
     createEngine: () => Engine,
     directory: ReaderDirectory,
     hooks: ConnectionHooks,
     engineBytes: number,
+    strictness: Pick<ConnectionOptions, 'readOnly' | 'shared'> = {},
   ) {
     this.#createEngine = createEngine;
     this.#engineBytes = engineBytes;
     this.#engine = createEngine();
     this.#directory = directory;
     // Readers run only what SQLite calls read-only; should anything else get here, its commit is refused.
-    this.#hooks = { ...hooks, beforeCommit: () => RAW_CODE.readonly };
+    const refusing = { ...hooks, beforeCommit: () => RAW_CODE.readonly };
+    this.#options = { ...strictness, cachePages: CACHE_PAGES, hooks: refusing };
   }
 
   get exhausted(): boolean {
@@ -60,7 +65,7 @@ export class ReaderPool {
       // The database was deleted or restored: another store has its name now.
       lease.connection.close();
     }
-    const connection = this.#engine.open(store, { cachePages: CACHE_PAGES, hooks: this.#hooks });
+    const connection = this.#engine.open(store, this.#options);
     this.#busy++;
     return { database, connection, store };
   }

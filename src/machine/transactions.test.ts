@@ -298,6 +298,35 @@ describe('sessions', () => {
     expect(world.code(world.statement('insert into mine values(1)', [], A))).toBe('SQLITE_ERROR');
   });
 
+  it('keep what their text does not show to themselves too (M11)', () => {
+    const world = ready();
+    // The first words do not say that this table is temporary; SQLite does.
+    const create = 'create table "temp".mine(x)';
+    expect(world.end(world.submit({ action: 'describe', sql: create }))?.kind).toBe('described');
+    world.run(create, [], A);
+    world.run('insert into mine values(1)', [], A);
+    expect(world.rows('select count(*) from mine', [], A)).toEqual([[1]]);
+    expect(world.code(world.statement('select * from mine', [], B))).toBe('SQLITE_ERROR');
+    const statements = ["insert into t values(50, 'q')", create, 'insert into mine values(5)'];
+    const parameters = { kind: 'positional', values: [] } as const;
+    const batch = world.submit({
+      action: 'batch',
+      mode: 'write',
+      statements: statements.map((sql) => ({ sql, parameters })),
+    });
+    expect(world.end(batch)).toMatchObject({ kind: 'done', results: { length: 3 } });
+    const count = "select count(*), changes() from t where x = 'q'";
+    expect(world.rows(count, [], B)).toEqual([[1, 0]]);
+    expect(world.code(world.statement('select * from mine', [], B))).toBe('SQLITE_ERROR');
+  });
+
+  it('get floats and integers as they were bound', () => {
+    const world = ready();
+    world.run('create table bound(a, b, c)');
+    const sql = 'insert into bound values(?, ?, ?) returning typeof(a), typeof(b), typeof(c)';
+    expect(world.rows(sql, [1, 1n, -0.5])).toEqual([['real', 'integer', 'real']]);
+  });
+
   it('are rolled back when they are closed', () => {
     const world = ready();
     world.run('begin immediate', [], A);
@@ -446,6 +475,27 @@ describe('limits', () => {
     const failed = world.statement('insert into t values(zeroblob(3000000))');
     expect(world.end(failed)).toMatchObject({ failure: { code: 'TX_TOO_LARGE', rawCode: 13 } });
     expect(world.code(world.statement('insert into t values(1)'))).toBe('done');
+  });
+
+  it('refuse writes beyond the queue without keeping anything of them', () => {
+    const world = new World({ limits: { writeQueue: 1 } });
+    world.lead();
+    world.run('create table t(x)');
+    world.settle();
+    world.run('begin immediate', [], A);
+    const waiting = world.statement('insert into t values(1)');
+    const refuse = (from: number, to: number): void => {
+      for (let i = from; i < to; i++) {
+        const refused = world.statement(`insert into t values('${i}${'x'.repeat(2000)}')`);
+        expect(world.code(refused)).toBe('WRITE_QUEUE_FULL');
+      }
+    };
+    refuse(0, 200);
+    const bytes = world.machine.statistics().wasmBytes;
+    refuse(200, 4000);
+    expect(world.machine.statistics().wasmBytes).toBe(bytes);
+    world.run('commit', [], A);
+    expect(world.code(waiting)).toBe('done');
   });
 
   it('start nothing while too much is unsealed, or the gate is closed', () => {
