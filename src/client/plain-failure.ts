@@ -47,11 +47,6 @@ const BUSY = 5;
 const IO_ERROR = 10;
 const NOT_FOUND = 12;
 
-/** True for failures after which the connection's database, statements and transaction are gone. */
-export function endsSession(code: number): boolean {
-  return NOT_LEADER.has(code) || LEADERSHIP_LOST.has(code) || code === NOT_FOUND;
-}
-
 /**
  * A Failure of plain dqlite as QuorateError (client-protocol.md §10). `committing`: the request may have
  * committed something when leadership was lost under it, so that its outcome is unknown.

@@ -20,7 +20,7 @@ export interface PlainSession {
 }
 
 /** Runs one statement. Throws QuorateError for failures, NotAnswered without an answer. */
-export async function runStatement(
+async function runStatement(
   session: PlainSession,
   statement: StatementText,
   run: Pick<Run, 'integers'>,

@@ -1,7 +1,7 @@
 import { pragmaMakesState, pragmaRefusal } from './pragmas.ts';
 
 /** Action codes of sqlite3_set_authorizer that concern us. */
-export const ACTION = {
+const ACTION = {
   CREATE_INDEX: 1,
   CREATE_TEMP_INDEX: 3,
   CREATE_TEMP_VIEW: 6,
@@ -23,7 +23,7 @@ export const ACTION = {
 } as const;
 
 /** Prefix of the tables of the engine itself. */
-export const RESERVED_PREFIX = '__quorate_';
+const RESERVED_PREFIX = '__quorate_';
 
 /** Virtual tables that show raw pages. */
 const RAW_MODULES = new Set(['sqlite_dbpage', 'dbstat']);

@@ -18,7 +18,7 @@ export function call<T>(what: string, run: (done: Done<T>) => void): Promise<T> 
 }
 
 /** A DiskError with the operating system's code; `what` completes the sentence "cannot …". */
-export function diskError(error: unknown, what: string): DiskError {
+function diskError(error: unknown, what: string): DiskError {
   if (error instanceof DiskError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   return new DiskError(code ?? 'EIO', `cannot ${what}: ${message}`, error);

@@ -17,7 +17,7 @@ function flushAll(): void {
 }
 
 /** A connected socket as a Connection. Chunks written during one turn leave in one system call. */
-export class TcpConnection implements Connection {
+class TcpConnection implements Connection {
   readonly remoteAddress: string;
   readonly #socket: Socket;
   #events: ConnectionEvents | undefined;

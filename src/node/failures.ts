@@ -3,7 +3,7 @@ import type { SqlFailure } from '../machine/index.ts';
 import type { RequestFailure } from './contract.ts';
 
 /** Failure codes of dqlite's protocol (client-protocol.md §10; S3 decides who gets which). */
-export const DQLITE_NOT_LEADER = 10250;
+const DQLITE_NOT_LEADER = 10250;
 const DQLITE_LEADERSHIP_LOST = 10506;
 const DQLITE_BUSY = 5;
 const DQLITE_IO_ERROR = 10;

@@ -6,7 +6,7 @@ export type Fate =
   | { readonly outcome: 'rolled-back' }
   | { readonly outcome: 'unknown' };
 
-export const ROLLED_BACK: Fate = { outcome: 'rolled-back' };
+const ROLLED_BACK: Fate = { outcome: 'rolled-back' };
 export const UNKNOWN: Fate = { outcome: 'unknown' };
 
 /** The question what became of the entry (index, term); answered at most once, for everybody who asks. */

@@ -1,4 +1,4 @@
-import { assert, type LogIndex, logIndex, type Term } from '../base/index.ts';
+import { assert, type LogIndex, type Term } from '../base/index.ts';
 import type { FateBook, Watch } from './fate.ts';
 
 /** Published seals of a database whose index is remembered exactly. */
@@ -163,5 +163,3 @@ export class SealBook {
     return seals.indexOf(seals.accepted) > index;
   }
 }
-
-export const NO_INDEX = logIndex(0);

@@ -1,7 +1,7 @@
 import { assert } from '../base/index.ts';
 
 /** Pins of other threads per store. */
-export const SHARED_PINS = 512;
+const SHARED_PINS = 512;
 const ENTRY_WORDS = 3;
 const PIN = 0;
 const OWNER = 1;

@@ -45,7 +45,7 @@ function match(expression: RegExp, text: string, at: number): number {
 }
 
 /** The token of SQLite's grammar that begins at `start`, which must be before the end of the text. */
-export function tokenAt(text: string, start: number): Token {
+function tokenAt(text: string, start: number): Token {
   const token = (kind: TokenKind, end: number, complete = true): Token => ({
     kind,
     start,

@@ -47,14 +47,14 @@ export function batchHeaderBytes(count: number): number {
 }
 
 /** Appends one entry header; the unused bytes are written as zero. */
-export function writeEntryHeader(writer: ByteWriter, entry: Entry): void {
+function writeEntryHeader(writer: ByteWriter, entry: Entry): void {
   assert(entry.data.length % 8 === 0 && entry.data.length > 0, 'entry data is not whole words');
   assert(entry.data.length <= 0xffff_fff8, 'entry data is longer than 2^32');
   writer.safe(entry.term).u32(TYPE_CODES[entry.type]).u32(entry.data.length);
 }
 
 /** Reads one entry header; the unused bytes are ignored. Throws DecodeError on an unknown type or a bad length. */
-export function readEntryHeader(reader: ByteReader): EntryHeader {
+function readEntryHeader(reader: ByteReader): EntryHeader {
   const entryTerm = reader.safe();
   const code = reader.u8();
   reader.skip(3);

@@ -50,7 +50,7 @@ export function readString(reader: ByteReader): string {
 }
 
 /** Appends *value*. Safe integers travel as integers, other numbers as floats; NaN is NULL, as in SQLite. */
-export function writeValue(writer: ByteWriter, value: Value): void {
+function writeValue(writer: ByteWriter, value: Value): void {
   if (value === null || Number.isNaN(value)) writer.safe(EXTENSION_VALUE.null);
   else if (typeof value === 'number') {
     if (Number.isSafeInteger(value) && !Object.is(value, -0)) {
@@ -71,7 +71,7 @@ export function writeValue(writer: ByteWriter, value: Value): void {
 }
 
 /** Reads *value*. Integers come as bigint and floats as number, so that 1 and 1.0 stay apart. Blobs are copies. */
-export function readValue(reader: ByteReader): Value {
+function readValue(reader: ByteReader): Value {
   const type = reader.safe();
   switch (type) {
     case EXTENSION_VALUE.integer:

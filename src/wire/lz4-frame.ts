@@ -8,7 +8,7 @@ import {
 } from './lz4-block.ts';
 import { XxHash32, xxhash32 } from './xxhash32.ts';
 
-export const LZ4_MAGIC = 0x184d2204;
+const LZ4_MAGIC = 0x184d2204;
 const VERSION = 0x40;
 const VERSION_MASK = 0xc0;
 const INDEPENDENT = 0x20;

@@ -27,7 +27,7 @@ import {
 } from './entries.ts';
 
 /** Type numbers of raft messages (raft-rpc.md §2). */
-export const RAFT_TYPE = {
+const RAFT_TYPE = {
   appendEntries: 1,
   appendEntriesResult: 2,
   requestVote: 3,

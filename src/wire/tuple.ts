@@ -13,7 +13,7 @@ export const WIRE_VALUE = {
 } as const;
 
 /** Greatest number of parameters with an 8-bit count (schema 0). */
-export const PARAMETERS_SHORT_MAX = 255;
+const PARAMETERS_SHORT_MAX = 255;
 /** SQLite's default for the number of parameters of a statement. */
 const PARAMETERS_MAX = 32_766;
 const INT64_MIN = -(2n ** 63n);
