@@ -69,7 +69,7 @@ export class JoinTask {
 
   /**
    * A member with this address under another id is a machine that lost its disk: its old id may have
-   * acknowledged what is gone, so it is removed and never comes back (RULES M15).
+   * acknowledged what is gone, so it is removed and never comes back (M15).
    */
   async #attempt(cluster: Cluster): Promise<void> {
     const { id, address } = this.#identity;

@@ -6,7 +6,7 @@ const NAME = 'quorate-floor';
 const BYTES = 40;
 const FORMAT = 1;
 
-/** A log position that was durable: a log that ends before it has lost something (RULES M15). */
+/** A log position that was durable: a log that ends before it has lost something (M15). */
 export interface Floor {
   readonly index: number;
   readonly term: number;

@@ -12,7 +12,7 @@ import type { WriteQueue } from './write-queue.ts';
 
 type Message<K extends ToMachine['kind']> = Extract<ToMachine, { readonly kind: K }>;
 
-/** Publications after which the memory kept for pinned versions is looked at (RULES S5). */
+/** Publications after which the memory kept for pinned versions is looked at (S5). */
 const BUDGET_INTERVAL = 256;
 const RETAINED_BYTES_MIN = 256 * 1024 * 1024;
 
@@ -52,7 +52,7 @@ export class ClusterState {
     this.#queue.woken = true;
   }
 
-  /** Drops everything that is not published (RULES M2, M3, M12). Of an epoch that is not the current one: ignored. */
+  /** Drops everything that is not published (M2, M3, M12). Of an epoch that is not the current one: ignored. */
   endEpoch(epoch: number): void {
     const core = this.#core;
     if (core.epoch !== epoch) return;

@@ -40,7 +40,7 @@ export interface MachineOptions {
   readonly limits?: Partial<Limits>;
   /**
    * How long one statement may keep the thread, in ms; what takes longer fails with STATEMENT_TOO_LONG. For a machine on the thread
-   * that also runs consensus (RULES M8). 0 = no limit, the default.
+   * that also runs consensus (M8). 0 = no limit, the default.
    */
   readonly statementMs?: number;
   /** Memory for pages; a new one by default. */
@@ -62,7 +62,7 @@ const IMMEDIATE = new Set<ToMachine['kind']>([
 
 /**
  * The replicated state machine: databases as page stores, sessions' SQL on them, what consensus has decided. Driven by messages
- * alone; owns the SQL thread. Between two messages it does everything that is possible, then seals (RULES M8).
+ * alone; owns the SQL thread. Between two messages it does everything that is possible, then seals (M8).
  */
 export class Machine {
   readonly #port: Port<FromMachine, ToMachine>;
@@ -92,7 +92,7 @@ export class Machine {
     this.directory = new StoreDirectory((message) => {
       for (const reader of readers) {
         reader.post(message);
-        // At once: what uses it may be published before this turn ends (RULES S7).
+        // At once: what uses it may be published before this turn ends (S7).
         reader.drain();
       }
     });

@@ -110,7 +110,7 @@ async function depose(world: World, register: Register): Promise<void> {
   const row = await world.persist(() => database.first<{ n: number }>('SELECT n FROM counter'));
   register.acknowledged = row?.n ?? 0;
   await world.sleep(world.random.float() * 400);
-  // What waited in the sockets arrives late, and so do acknowledgements of the past (RULES M6).
+  // What waited in the sockets arrives late, and so do acknowledgements of the past (M6).
   world.network.heal();
   await world.sleep(500 + world.random.float() * 1500);
   register.stopped = true;
