@@ -135,10 +135,7 @@ export class Executor {
         statement.release();
         return this.requests.finish(job, { kind: 'redirect' });
       }
-    } else if (!this.#queue.admit(database, job, true)) {
-      statement.release();
-      return false;
-    }
+    } else if (!this.#admit(database, job, true, statement)) return false;
     const before = this.#core.observedHead(database);
     const error = this.#runToEnd(job, connection, statement);
     assert(connection.autocommit, 'the shared connection is left inside a transaction');
@@ -149,6 +146,17 @@ export class Executor {
       return this.requests.end(job, explain(job, connection, this.#core.guard, error));
     job.cursor?.advance();
     return true;
+  }
+
+  /** As `WriteQueue.admit`, for a statement that is compiled again when its turn has come. */
+  #admit(database: MachineDatabase, job: Job, writes: boolean, statement: Statement): boolean {
+    let admitted = false;
+    try {
+      admitted = this.#queue.admit(database, job, writes);
+    } finally {
+      if (!admitted) statement.release();
+    }
+    return admitted;
   }
 
   /** A statement of a session that has a connection of its own. */
@@ -166,17 +174,11 @@ export class Executor {
       session.deletes = true;
     }
     if (!statement.readonly && database.owner !== session) {
-      if (!this.#queue.admit(database, job, true)) {
-        statement.release();
-        return false;
-      }
+      if (!this.#admit(database, job, true, statement)) return false;
       database.owner = session;
     } else if (!session.inTransaction && placement === 'begin' && statement.columnCount === 0) {
       // A session that keeps its connection begins another transaction.
-      if (!this.#queue.admit(database, job, false)) {
-        statement.release();
-        return false;
-      }
+      if (!this.#admit(database, job, false, statement)) return false;
     }
     home.pinPolicy = session.inTransaction || !statement.readonly ? 'head' : 'published';
     // BEGIN looks at nothing; its first statement must see head (RULES M4).
