@@ -108,17 +108,23 @@ export class FileImage {
 
   /** Remembers the durable content of all sectors between two offsets. */
   #saveRange(from: number, to: number): void {
+    const first = Math.floor(from / SECTOR_BYTES);
     const last = Math.ceil(to / SECTOR_BYTES);
-    for (let sector = Math.floor(from / SECTOR_BYTES); sector < last; sector++) {
+    const base = first * SECTOR_BYTES;
+    // One copy for all sectors of a write.
+    let durable: Uint8Array | undefined;
+    for (let sector = first; sector < last; sector++) {
       if (this.#unsynced.has(sector)) continue;
       const start = sector * SECTOR_BYTES;
       const lost = this.#lost.has(sector);
-      const saved = lost
-        ? this.#lost.get(sector)
-        : start < this.#durableSize
-          ? this.#content.slice(start, Math.min(start + SECTOR_BYTES, this.#durableSize))
-          : undefined;
-      this.#lost.delete(sector);
+      let saved: Saved;
+      if (lost) {
+        saved = this.#lost.get(sector);
+        this.#lost.delete(sector);
+      } else if (start < this.#durableSize) {
+        durable ??= this.#content.slice(base, Math.min(last * SECTOR_BYTES, this.#durableSize));
+        saved = durable.subarray(start - base, start - base + SECTOR_BYTES);
+      }
       this.#unsynced.set(sector, saved);
     }
   }

@@ -15,8 +15,8 @@ export class Violation extends AssertionError {
 /** What no single node can know: the history of the whole cluster. Throws Violation as soon as it is contradicted. */
 export class Invariants {
   readonly #leaders = new Map<Term, NodeId>();
-  /** Checksum of the command applied at an index. */
-  readonly #applied = new Map<LogIndex, number>();
+  /** The command applied at an index. */
+  readonly #applied = new Map<LogIndex, Uint8Array>();
   /** "index/term" → checksum of type and data. */
   readonly #entries = new Map<string, number>();
   checks = 0;
@@ -32,13 +32,13 @@ export class Invariants {
   }
 
   /** SMS: all nodes apply the same command at an index. */
-  applies(id: NodeId, index: LogIndex, checksum: number): void {
+  applies(id: NodeId, index: LogIndex, command: Uint8Array): void {
     this.checks++;
     const known = this.#applied.get(index);
-    if (known !== undefined && known !== checksum) {
+    if (known === undefined) this.#applied.set(index, command);
+    else if (Buffer.compare(known, command) !== 0) {
       throw new Violation('SMS', `${id} applies something else at ${index}`);
     }
-    this.#applied.set(index, checksum);
   }
 
   /** LM: entries with equal index and term are equal, on whatever disk. */

@@ -38,6 +38,7 @@ export class SimulatedNetwork {
   >();
   readonly #cut = new Set<string>();
   readonly #links = new Set<Link>();
+  readonly #paused = new Map<string, number>();
 
   constructor(
     scheduler: Scheduler,
@@ -67,6 +68,16 @@ export class SimulatedNetwork {
   heal(): void {
     this.#cut.clear();
     for (const link of this.#links) link.release();
+  }
+
+  /** The process at this host reads and accepts nothing until then. */
+  pause(host: string, untilMs: number): void {
+    this.#paused.set(host, untilMs);
+  }
+
+  /** How long a host stands still from now on; 0 = it runs. */
+  standstill(host: string): number {
+    return Math.max(0, (this.#paused.get(host) ?? 0) - this.scheduler.now());
   }
 
   isCut(from: string, to: string): boolean {
@@ -326,6 +337,11 @@ class LinkEnd implements Connection {
   }
 
   #deliver(): void {
+    const wait = this.#network.standstill(this.#host);
+    if (wait > 0) {
+      this.#network.scheduler.after(wait, () => this.#deliver());
+      return;
+    }
     while (this.#events !== undefined && !this.#paused && !this.#closed) {
       const bytes = this.#arrived.shift();
       if (bytes === undefined) break;

@@ -1,4 +1,5 @@
 import {
+  type Clock,
   type HashFactory,
   LIMITS,
   type LogIndex,
@@ -20,7 +21,6 @@ import {
 } from '../machine/index.ts';
 import { Node } from '../node/index.ts';
 import { Server } from '../server/index.ts';
-import { crc32 } from '../wire/index.ts';
 import { SimulatedDisk } from './disk.ts';
 import type { Invariants } from './invariants.ts';
 import type { SimulatedNetwork } from './network.ts';
@@ -64,10 +64,10 @@ export class SimulatedProcess {
     this.#environment = environment;
     this.id = id;
     this.address = address;
-    const { random, scheduler, diskLatencyMs, trace } = environment;
+    const { random, diskLatencyMs, trace } = environment;
     this.disk = new SimulatedDisk({
       random: new SeededRandom(random.uint32()),
-      clock: scheduler,
+      clock: this.#diskClock(),
       latencyMs: diskLatencyMs,
       path: `/disk-of-${id}`,
       fault: (call) => {
@@ -76,6 +76,21 @@ export class SimulatedProcess {
         return undefined;
       },
     });
+  }
+
+  /** A process that stands still does not hear of what its disk has done. */
+  #diskClock(): Clock {
+    const { scheduler, network } = this.#environment;
+    return {
+      now: () => scheduler.now(),
+      wallMs: () => scheduler.wallMs(),
+      after: (delayMs, run) =>
+        scheduler.after(delayMs, () => {
+          const wait = network.standstill(this.address);
+          if (wait > 0) scheduler.after(wait, run);
+          else run();
+        }),
+    };
   }
 
   get node(): Node | undefined {
@@ -108,6 +123,7 @@ export class SimulatedProcess {
     this.#clock = undefined;
     this.#node = undefined;
     this.#environment.network.kill(this.address);
+    this.#environment.network.pause(this.address, 0);
     if (power) this.disk.crash();
     else this.disk.kill();
   }
@@ -115,6 +131,7 @@ export class SimulatedProcess {
   /** The process stands still until then, as after SIGSTOP. */
   pause(untilMs: number): void {
     this.#clock?.pause(untilMs);
+    this.#environment.network.pause(this.address, untilMs);
   }
 
   /** A leader of this node's term has counted so much as stored here. */
@@ -177,23 +194,24 @@ export class SimulatedProcess {
 
   /** The node's port to its machine, with an eye on what is applied. */
   #watched(port: Port<ToMachine, FromMachine>): Port<ToMachine, FromMachine> {
-    const seals = new Map<string, number>();
+    const seals = new Map<string, Uint8Array>();
     const key = (seal: { epoch: number; database: string; sequence: number }): string =>
       `${seal.epoch}/${seal.database}/${seal.sequence}`;
     const { invariants } = this.#environment;
     return {
       post: (message, transfer) => {
         if (message.kind === 'apply') {
-          this.#guard(() => invariants.applies(this.id, message.index, crc32(message.command)));
+          this.#guard(() => invariants.applies(this.id, message.index, message.command));
         } else if (message.kind === 'publish') {
-          const checksum = must(seals.get(key(message)), 'published what was not sealed');
-          this.#guard(() => invariants.applies(this.id, message.index, checksum));
+          const command = must(seals.get(key(message)), 'published what was not sealed');
+          seals.delete(key(message));
+          this.#guard(() => invariants.applies(this.id, message.index, command));
         }
         port.post(message, transfer);
       },
       onMessage: (handler) =>
         port.onMessage((message) => {
-          if (message.kind === 'seal') seals.set(key(message), crc32(message.command));
+          if (message.kind === 'seal') seals.set(key(message), message.command);
           handler(message);
         }),
       drain: () => port.drain(),

@@ -48,7 +48,7 @@ export function drawProfile(random: Random): Profile {
     downMs: pick(200, 2000, 8000),
     partitionMs: pick(500, 2500, 8000),
     powerLossShare: pick(0, 0.5, 1),
-    thinkMs: pick(5, 50, 200),
+    thinkMs: pick(5, 50, 200, 500),
     churnEveryMs: pick(0, 0, 1500, 5000),
   };
 }

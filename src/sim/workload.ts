@@ -69,6 +69,7 @@ export async function createSchema(database: Database): Promise<void> {
     CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, client INTEGER, v TEXT);
     CREATE INDEX IF NOT EXISTS t_by_client ON t (client);
     CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY, amount INTEGER);
+    CREATE TABLE IF NOT EXISTS blobs (id INTEGER PRIMARY KEY, v BLOB);
     CREATE TABLE IF NOT EXISTS counter (id INTEGER PRIMARY KEY, n INTEGER);
     INSERT OR IGNORE INTO counter VALUES (1, 0);`);
   const accounts = Array.from({ length: ACCOUNTS }, (_, id) => `(${id}, 100)`).join();
@@ -85,6 +86,7 @@ export class Client {
   readonly #thinkMs: number;
   readonly #nextId: () => number;
   #stopped = false;
+  #hasTable = false;
 
   constructor(parts: {
     database: Database;
@@ -107,9 +109,13 @@ export class Client {
   async run(): Promise<void> {
     while (!this.#stopped) {
       await this.#operation();
-      const pause = this.#random.float() * 2 * this.#thinkMs;
-      await new Promise<void>((resolve) => this.#scheduler.after(pause, resolve));
+      await this.#pause();
     }
+  }
+
+  #pause(): Promise<void> {
+    const pause = this.#random.float() * 2 * this.#thinkMs;
+    return new Promise((resolve) => this.#scheduler.after(pause, resolve));
   }
 
   stop(): void {
@@ -118,11 +124,15 @@ export class Client {
 
   #operation(): Promise<void> {
     const kind = this.#random.float();
-    if (kind < 0.5) return this.#insert();
-    if (kind < 0.7) return this.#readRecent();
-    if (kind < 0.8) return this.#increment();
-    if (kind < 0.9) return this.#transfer();
-    return this.#readAccounts();
+    if (kind < 0.45) return this.#insert();
+    if (kind < 0.6) return this.#readRecent();
+    if (kind < 0.7) return this.#increment();
+    if (kind < 0.8) return this.#transfer();
+    if (kind < 0.88) return this.#readAccounts();
+    if (kind < 0.93) return this.#readOwn();
+    if (kind < 0.95) return this.#changeSchema();
+    if (kind < 0.98) return this.#readSchema();
+    return this.#resize();
   }
 
   async #insert(): Promise<void> {
@@ -166,6 +176,7 @@ export class Client {
       const tx = await this.#database.transaction('deferred', { timeoutMs: CALL_MS });
       try {
         const row = await tx.first<{ n: number }>('SELECT n FROM counter WHERE id = 1');
+        if (this.#random.float() < 0.3) await this.#pause();
         await tx.execute('UPDATE counter SET n = ? WHERE id = 1', [(row?.n ?? 0) + 1]);
         committing = true;
         await tx.commit();
@@ -206,6 +217,104 @@ export class Client {
         { timeoutMs: CALL_MS, readFrom: 'any' },
       );
       if (row?.total !== ACCOUNTS * 100) throw new Violation('TX', `the sum is ${row?.total}`);
+    } catch (error) {
+      expectQuorateError(error);
+    }
+  }
+
+  /** RYW: a session sees its own write on whatever node. */
+  async #readOwn(): Promise<void> {
+    const id = this.#nextId();
+    const session = this.#database.session();
+    try {
+      await session.execute('INSERT INTO t VALUES (?, ?, NULL)', [id, this.#number], {
+        timeoutMs: CALL_MS,
+      });
+      this.#history.acknowledge(id);
+    } catch (error) {
+      this.#history.fail(id, error);
+      return;
+    }
+    try {
+      const row = await session.first<{ n: number }>(
+        'SELECT count(*) AS n FROM t WHERE id = ?',
+        [id],
+        {
+          timeoutMs: CALL_MS,
+          consistency: 'session',
+          readFrom: 'any',
+        },
+      );
+      this.#history.reads++;
+      if (row?.n !== 1) throw new Violation('RYW', `a session does not see its own row ${id}`);
+    } catch (error) {
+      expectQuorateError(error);
+    }
+  }
+
+  /** A table of this client's own, made anew: what other leaders cached of the schema must not matter (RULES M3). */
+  async #changeSchema(): Promise<void> {
+    const name = `own_${this.#number}`;
+    const columns = this.#random.float() < 0.5 ? 'owner, v' : 'owner, u, v';
+    try {
+      await this.#database.batch(
+        [
+          `DROP TABLE IF EXISTS ${name}`,
+          `CREATE TABLE ${name} (${columns})`,
+          [`INSERT INTO ${name} (owner, v) VALUES (?, ?)`, [this.#number, 'x'.repeat(100)]],
+        ],
+        'write',
+        { timeoutMs: CALL_MS },
+      );
+      this.#hasTable = true;
+    } catch (error) {
+      expectQuorateError(error);
+    }
+  }
+
+  async #readSchema(): Promise<void> {
+    if (!this.#hasTable) return this.#changeSchema();
+    const name = `own_${this.#number}`;
+    try {
+      await this.#database.execute(
+        `INSERT INTO ${name} (owner, v) VALUES (?, ?)`,
+        [this.#number, 'y'],
+        { timeoutMs: CALL_MS },
+      );
+    } catch (error) {
+      expectQuorateError(error);
+    }
+    try {
+      const rows = await this.#database.query<{ owner: number }>(
+        `SELECT DISTINCT owner FROM ${name}`,
+        [],
+        { timeoutMs: CALL_MS, consistency: 'linearizable', readFrom: 'any' },
+      );
+      if (rows.length !== 1 || rows[0].owner !== this.#number) {
+        throw new Violation('TX', `${name} has rows of ${rows.map(({ owner }) => owner).join()}`);
+      }
+    } catch (error) {
+      expectQuorateError(error);
+    }
+  }
+
+  /** The file grows and shrinks, with pages that are allocated and freed in one transaction (RULES M10). */
+  async #resize(): Promise<void> {
+    const kind = this.#random.float();
+    const size = randomBelow(this.#random, 200_000);
+    try {
+      if (kind < 0.2) await this.#database.execute('VACUUM', [], { timeoutMs: CALL_MS });
+      else {
+        await this.#database.batch(
+          [
+            ['INSERT INTO blobs (v) VALUES (zeroblob(?))', [size]],
+            'DELETE FROM blobs WHERE id % 3 <> 0',
+            ['INSERT INTO blobs (v) VALUES (randomblob(?))', [size >> 4]],
+          ],
+          'write',
+          { timeoutMs: CALL_MS },
+        );
+      }
     } catch (error) {
       expectQuorateError(error);
     }
