@@ -68,8 +68,3 @@ export async function replaceText(disk: Disk, name: string, text: string): Promi
   await disk.rename(temporary, name);
   await disk.syncDirectory();
 }
-
-/** True for the error of a missing file or directory. */
-export function isMissing(error: unknown): boolean {
-  return error instanceof DiskError && error.code === 'ENOENT';
-}

@@ -8,7 +8,7 @@ export * from './hash.ts';
 export * from './limits.ts';
 export * from './log.ts';
 export * from './network.ts';
+export * from './port.ts';
 export * from './raft-messages.ts';
 export * from './random.ts';
-export * from './threads.ts';
 export * from './types.ts';
