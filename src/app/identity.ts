@@ -1,5 +1,5 @@
 import { parse, stringify } from 'yaml';
-import { type Disk, DiskError, fromUtf8, QuorateError, utf8 } from '../base/index.ts';
+import { type Disk, fromUtf8, QuorateError, utf8 } from '../base/index.ts';
 
 /** Who a directory belongs to, as go-dqlite keeps it in `info.yaml` (disk-format.md §12.1). */
 export interface Identity {
