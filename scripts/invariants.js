@@ -28,7 +28,7 @@ function checkCell(id, cell) {
   let file;
   let text;
   for (const [, code, test] of cell.matchAll(/`([^`]+)`|"([^"]+)"/g)) {
-    if (code !== undefined && /^[\w./-]+\.(?:ts|js|txt)$/.test(code)) {
+    if (code !== undefined && /^[\w./-]+\.(?:ts|js|json|txt)$/.test(code)) {
       files++;
       file = code;
       text = read(code);
