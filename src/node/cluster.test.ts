@@ -234,6 +234,19 @@ describe('three nodes', () => {
     await cluster.when(() => cluster.process(3n).store.published.get('after') === '1');
   });
 
+  test('transactions stay small while a member may be a C node (M13, S11)', async () => {
+    await cluster.three();
+    await cluster.run(500);
+    const { machine } = cluster.process(1n);
+    expect(machine?.limits).toMatchObject({ unsealedPages: 256, deletion: true });
+    await cluster.until(cluster.node(1n).add(4n, '10.0.0.4:9000'));
+    await cluster.run(500);
+    expect(machine?.limits).toMatchObject({ unsealedPages: 64, deletion: false });
+    await cluster.start(4n, 'wait');
+    await cluster.run(2_000);
+    expect(machine?.limits).toMatchObject({ unsealedPages: 256, deletion: true });
+  });
+
   test('membership: errors by name, a removed member is gone', async () => {
     await cluster.three();
     const node = cluster.node(1n);

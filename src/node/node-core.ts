@@ -18,6 +18,7 @@ import { Leadership } from './leadership.ts';
 import { MachineCalls } from './machine-calls.ts';
 import { Changes } from './membership.ts';
 import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, type NodeOptions } from './options.ts';
+import { PeerKinds, UNSEALED_PAGES_WITH_C } from './peer-kinds.ts';
 import { ReadRounds } from './read-rounds.ts';
 import { Replica } from './replica.ts';
 import { SealBook } from './seal-book.ts';
@@ -42,6 +43,7 @@ export class NodeCore {
   readonly changes = new Changes();
   readonly snapshots: Snapshots;
   readonly streams: Streams;
+  readonly kinds: PeerKinds;
   readonly listeners = new Set<(event: NodeEvent) => void>();
   databases: readonly string[] = [];
   members: readonly Member[] = [];
@@ -71,6 +73,18 @@ export class NodeCore {
     this.consensus = this.#newConsensus();
     this.transport = this.#newTransport();
     this.calls = new MachineCalls(machine);
+    this.kinds = new PeerKinds({
+      self: options.id,
+      network,
+      clock,
+      logger: options.logger,
+      electionTimeoutMs: this.electionTimeoutMs,
+      changed: (allQuorate) => {
+        const { unsealedPages } = limits;
+        const pages = allQuorate ? unsealedPages : Math.min(unsealedPages, UNSEALED_PAGES_WITH_C);
+        machine.post({ kind: 'limits', unsealedPages: pages, deletion: allQuorate });
+      },
+    });
     this.replica = new Replica(machine, recovered.snapshot, clock);
     const seals = new SealBook(this.replica.fates);
     const gate = new Gate(seals, limits.gateBytes, (full) =>
@@ -203,7 +217,7 @@ export class NodeCore {
         commit: () => this.raft.commit,
         confirm: (asker) => this.rounds.ask(asker),
         askLeader: (asker) => this.#askLeader(asker),
-        staleness: () => this.#staleness(),
+        staleness: () => this.staleness(),
       },
     });
   }
@@ -271,6 +285,7 @@ export class NodeCore {
         break;
       case 'leader':
         this.leader = effect.id === 0n ? undefined : { id: effect.id, address: effect.address };
+        if (effect.id !== this.options.id) this.kinds.follow(effect.id);
         this.emit({ kind: 'leader', leader: this.leaderHint });
         break;
       case 'configuration':
@@ -314,6 +329,7 @@ export class NodeCore {
     const { role, term } = effect;
     if (role === 'leader') {
       this.elections++;
+      this.kinds.lead();
       this.leadership.begin(term);
       this.leadership.applied(this.replica.applied.index, this.replica.feed.empty);
     } else {
@@ -326,6 +342,7 @@ export class NodeCore {
 
   #configured(configuration: Configuration): void {
     this.members = configuration.members;
+    this.kinds.configured(this.members);
     this.transport.retain(new Set(this.members.map((member) => member.id)));
     this.emit({ kind: 'members', members: this.members });
   }
@@ -346,7 +363,8 @@ export class NodeCore {
     else this.link.ask(leader.address, asker);
   }
 
-  #staleness(): { readonly ageMs: number; readonly lag: number } {
+  /** How old what is published here may be; Infinity before a leader was heard. */
+  staleness(): { readonly ageMs: number; readonly lag: number } {
     if (this.raft.role !== 'leader') return this.replica.staleness();
     return { ageMs: 0, lag: this.raft.commit - this.replica.applied.index };
   }
@@ -373,6 +391,7 @@ export class NodeCore {
     this.streams.stop();
     this.transport.stop();
     this.link.stop();
+    this.kinds.stop();
     const written = this.consensus.stop();
     this.calls.close();
     await this.snapshots.stop();

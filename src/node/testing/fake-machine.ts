@@ -76,6 +76,8 @@ export class FakeMachine {
   #cuts = new Map<number, { bytes: Uint8Array; at: number }>();
   #restore: { id: number; index: LogIndex; chunks: Uint8Array[] } | undefined;
   executed = 0;
+  /** As told last. */
+  limits: Extract<ToMachine, { readonly kind: 'limits' }> | undefined;
 
   constructor(port: Port<FromMachine, ToMachine>, store: FakeStore) {
     this.#port = port;
@@ -123,6 +125,9 @@ export class FakeMachine {
         break;
       case 'advance':
         this.#change([], message.index);
+        break;
+      case 'limits':
+        this.limits = message;
         break;
       case 'drain':
         this.#draining = true;
