@@ -6,6 +6,7 @@ import { connectionLost } from './dispatcher.ts';
 import { asQuorateError, NotAnswered } from './errors.ts';
 import { ExtensionLink } from './extension-link.ts';
 import type { Link } from './link.ts';
+import { membershipError } from './membership-error.ts';
 import { dialWithin, PlainConnection } from './plain-connection.ts';
 import { plainFailure } from './plain-failure.ts';
 import type { CallOptions, Cluster, DatabaseDigest, NodeStatusReport } from './types.ts';
@@ -57,20 +58,19 @@ export class RemoteCluster implements Cluster {
   }
 
   #change(request: ClientRequest, options: CallOptions = {}): Promise<void> {
-    return this.#within(options, (call) =>
-      this.#core.dispatcher.run(
-        {
-          leader: true,
-          write: true,
-          readFrom: undefined,
-          repeatable: () => true,
-          attempt: async (link) => {
-            await this.#ask(link.address, 'empty', request, call);
-          },
-        },
-        call,
-      ),
-    );
+    return this.#within(options, async (call) => {
+      const attempt = async (link: Link) => {
+        await this.#ask(link.address, 'empty', request, call);
+      };
+      try {
+        await this.#core.dispatcher.run(
+          { leader: true, write: true, readFrom: undefined, repeatable: () => true, attempt },
+          call,
+        );
+      } catch (error) {
+        throw membershipError(error);
+      }
+    });
   }
 
   async leader(options: CallOptions = {}): Promise<Member | undefined> {

@@ -289,3 +289,16 @@ test('failures of plain dqlite as errors', () => {
   expect(plainFailure(0, 'empty statement', true).code).toBe('EMPTY_STATEMENT');
   expect(plainFailure(1005, 'unrecognized', true).code).toBe('NOT_SUPPORTED');
 });
+
+test('a refused change of the membership has its code, and is asked once', async () => {
+  const cluster = new FakeCluster({ speaks: 'failure' });
+  let asked = 0;
+  asC(cluster, cluster.b, ({ type }) => {
+    if (type !== 'assign') return undefined;
+    asked++;
+    return [{ type: 'failure', code: 1, message: 'Resource not found' }];
+  });
+  const error = await failure(cluster, cluster.client.cluster.assign(99n, 'voter'));
+  expect(error).toMatchObject({ code: 'MEMBER_NOT_FOUND', retryable: false });
+  expect(asked).toBe(1);
+});
