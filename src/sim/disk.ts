@@ -72,6 +72,7 @@ export class SimulatedDisk {
   #lockedInLife = -1;
   #calls = 0;
   #capacityBytes: number;
+  #lyingSyncs: boolean;
   #fault: ((call: DiskCall) => DiskFault | undefined) | undefined;
 
   constructor(options: SimulatedDiskOptions) {
@@ -79,6 +80,7 @@ export class SimulatedDisk {
     this.path = options.path ?? '/simulated';
     this.#capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY;
     this.#fault = options.fault;
+    this.#lyingSyncs = options.lyingSyncs ?? false;
   }
 
   /** Calls made so far. */
@@ -195,7 +197,12 @@ export class SimulatedDisk {
   }
 
   get lyingSyncs(): boolean {
-    return this.#options.lyingSyncs ?? false;
+    return this.#lyingSyncs;
+  }
+
+  /** From now on syncs are reported as done without being done. */
+  lie(): void {
+    this.#lyingSyncs = true;
   }
 
   #checkLife(life: number): void {

@@ -35,6 +35,33 @@ export class History {
   recent(): number[] {
     return [...this.#recent];
   }
+
+  /** ACK and DEF: exactly those rows are stored in the end that clients were not told otherwise about. */
+  checkLedger(stored: ReadonlySet<number>): void {
+    for (const id of this.acknowledged) {
+      if (!stored.has(id)) throw new Violation('ACK', `${id} was acknowledged and is gone`);
+    }
+    for (const id of this.rolledBack) {
+      if (stored.has(id))
+        throw new Violation('DEF', `${id} was reported rolled back and is stored`);
+    }
+    for (const id of stored) {
+      if (!this.acknowledged.has(id) && !this.unknown.has(id)) {
+        throw new Violation('DEF', `${id} is stored and nobody was told so`);
+      }
+    }
+  }
+
+  /** TX: no increment was lost, none counted twice. */
+  checkCounter(n: number): void {
+    const { increments, doubtfulIncrements } = this;
+    if (n < increments || n > increments + doubtfulIncrements) {
+      throw new Violation(
+        'TX',
+        `${increments} to ${increments + doubtfulIncrements} increments, n is ${n}`,
+      );
+    }
+  }
 }
 
 /** What faults may cause. Any other error is a defect of the client or of a node, or shows lost or repeated writes. */

@@ -1,0 +1,150 @@
+import { describe, expect, test } from 'vitest';
+import { type LogIndex, type Term, term, utf8 } from '../base/index.ts';
+import type { Recovered } from '../log/index.ts';
+import { Invariants } from './invariants.ts';
+import { loadSqlite, sha256, turn } from './platform.ts';
+import type { Profile } from './profile.ts';
+import { runSeed } from './run.ts';
+import { History } from './workload.ts';
+import { DATABASE, sameState, type World } from './world.ts';
+
+// A checker that never fires proves nothing: each is shown what it must not overlook.
+
+const index = (value: number): LogIndex => value as LogIndex;
+
+function recovered(first: number, texts: readonly string[], terms: readonly number[]): Recovered {
+  const entries = texts.map((text, i) => ({
+    term: term(terms[i]),
+    type: 'command' as const,
+    data: utf8(text),
+  }));
+  return {
+    term: term(9),
+    vote: 0n,
+    snapshot: undefined,
+    firstIndex: index(first),
+    lastIndex: index(first + texts.length - 1),
+    lastTerm: term(terms.at(-1) ?? 0) as Term,
+    entries,
+    quarantined: false,
+    quarantineReason: undefined,
+    notes: [],
+  };
+}
+
+describe('invariants of single steps', () => {
+  test('ES: two leaders of a term', () => {
+    const invariants = new Invariants();
+    invariants.leads(1n, term(3));
+    invariants.leads(1n, term(3));
+    invariants.leads(2n, term(4));
+    expect(() => invariants.leads(2n, term(3))).toThrow('ES');
+  });
+
+  test('SMS: another command at the same index', () => {
+    const invariants = new Invariants();
+    invariants.applies(1n, index(5), utf8('a'));
+    invariants.applies(2n, index(5), utf8('a'));
+    expect(() => invariants.applies(3n, index(5), utf8('b'))).toThrow('SMS');
+  });
+
+  test('LM: another entry with the same index and term', () => {
+    const invariants = new Invariants();
+    invariants.log(1n, recovered(4, ['a', 'b'], [1, 1]));
+    invariants.log(2n, recovered(5, ['c'], [2]));
+    expect(() => invariants.log(3n, recovered(4, ['a', 'x'], [1, 1]))).toThrow('LM');
+  });
+
+  test('DBA: less on the disk than was counted', () => {
+    const invariants = new Invariants();
+    invariants.durable(1n, index(2), recovered(1, ['a', 'b'], [1, 1]));
+    expect(() => invariants.durable(1n, index(3), recovered(1, ['a', 'b'], [1, 1]))).toThrow('DBA');
+  });
+
+  test('REPL: other pages at the same index', () => {
+    const report = { index: index(7), pages: 3, sha256: 'aa' };
+    expect(sameState([report, { ...report, index: index(8), sha256: 'bb' }])).toBe(false);
+    expect(sameState([report, report])).toBe(true);
+    expect(() => sameState([report, { ...report, sha256: 'bb' }])).toThrow('REPL');
+  });
+
+  test('ACK, DEF and TX: what clients were told', () => {
+    const history = new History();
+    history.acknowledge(1);
+    history.unknown.add(2);
+    history.rolledBack.add(3);
+    history.increments = 2;
+    history.doubtfulIncrements = 1;
+    history.checkLedger(new Set([1]));
+    history.checkLedger(new Set([1, 2]));
+    expect(() => history.checkLedger(new Set([2]))).toThrow('ACK');
+    expect(() => history.checkLedger(new Set([1, 3]))).toThrow('DEF');
+    expect(() => history.checkLedger(new Set([1, 4]))).toThrow('DEF');
+    history.checkCounter(2);
+    history.checkCounter(3);
+    expect(() => history.checkCounter(1)).toThrow('TX');
+    expect(() => history.checkCounter(4)).toThrow('TX');
+  });
+});
+
+describe('whole runs with something planted', () => {
+  const calm: Partial<Profile> = {
+    faultEveryMs: 1e9,
+    churnEveryMs: 0,
+    thinkMs: 20,
+    clients: 4,
+    diskLatencyMs: { min: 0.05, max: 0.2 },
+  };
+
+  function planted(
+    sabotage: (world: World, history: History) => Promise<void>,
+    profile: Partial<Profile> = calm,
+    seed = 1,
+  ): Promise<unknown> {
+    const platform = { module: loadSqlite(), hash: sha256, turn };
+    return runSeed({ ...platform, seed, hours: 0.002, profile, sabotage });
+  }
+
+  async function sql(world: World, text: string): Promise<void> {
+    const client = world.client('saboteur');
+    await client.database(DATABASE).executeMultiple(text);
+    await client.close();
+  }
+
+  test('LIN: acknowledged rows that a read does not see', async () => {
+    const run = planted(async (world) => {
+      await world.sleep(2000);
+      await sql(world, 'DELETE FROM t');
+    });
+    await expect(run).rejects.toThrow('LIN');
+  }, 60_000);
+
+  test('ACK: a single acknowledged row that is gone', async () => {
+    const run = planted(async (world, history) => {
+      await world.sleep(1000);
+      const [first] = history.acknowledged;
+      await world.sleep(4000);
+      await sql(world, `DELETE FROM t WHERE id = ${first}`);
+    });
+    await expect(run).rejects.toThrow('ACK');
+  }, 60_000);
+
+  test('TX: half a transfer', async () => {
+    const run = planted(async (world) => {
+      await world.sleep(1000);
+      await sql(world, 'UPDATE account SET amount = amount + 1 WHERE id = 1');
+    });
+    await expect(run).rejects.toThrow('TX');
+  }, 60_000);
+
+  test('disks that report syncs without doing them', async () => {
+    const harsh = { ...calm, faultEveryMs: 300, downMs: 100, powerLossShare: 1 };
+    const run = planted(
+      async (world) => {
+        for (const { disk } of world.fleet.processes) disk.lie();
+      },
+      { ...harsh, snapshotEntries: 100_000 },
+    );
+    await expect(run).rejects.toThrow(/DBA|ACK|LM|LIN|committed|damaged/);
+  }, 60_000);
+});
