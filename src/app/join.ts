@@ -3,6 +3,7 @@ import { type Client, type Cluster, createClient } from '../client/index.ts';
 import { systemClock } from '../net/index.ts';
 import type { Node } from '../node/index.ts';
 import type { Identity } from './identity.ts';
+import { addWasSent, markAddSent } from './start-flags.ts';
 
 /** What background work of a node needs. */
 export interface TaskContext {
@@ -56,6 +57,10 @@ export class JoinTask {
         break;
       } catch (error) {
         if (this.#stopped) return;
+        if (error instanceof QuorateError && error.code === 'ID_IN_USE') {
+          this.#context.log('error', error.message, { id: this.#identity.id });
+          break;
+        }
         if (!complained) {
           const reason = error instanceof Error ? error.message : String(error);
           this.#context.log('warn', 'cannot join yet, trying on', { reason });
@@ -69,24 +74,32 @@ export class JoinTask {
 
   /**
    * A member with this address under another id is a machine that lost its disk: its old id may have
-   * acknowledged what is gone, so it is removed and never comes back (M15).
+   * acknowledged what is gone, so it is removed and never comes back (M15). For the same reason a member with
+   * our id is us only if this very directory has asked to be added.
    */
   async #attempt(cluster: Cluster): Promise<void> {
+    const { disk, log } = this.#context;
     const { id, address } = this.#identity;
     const options = { timeoutMs: ATTEMPT_MS };
     const members = await cluster.members(options);
+    const sent = await addWasSent(disk);
+    const holder = members.find((member) => member.id === id);
+    if (holder !== undefined && (!sent || holder.address !== address)) {
+      throw new QuorateError(
+        'ID_IN_USE',
+        `not joining: id ${id} belongs to the member at ${holder.address}, and this directory has never been it; ` +
+          'empty the directory and start without --id, the former member is then removed',
+      );
+    }
+    if (holder !== undefined) return;
     const former = members.find((member) => member.address === address);
-    if (former?.id === id) return;
     if (former !== undefined) {
-      this.#context.log('warn', 'this address was a member under another id; removing that', {
+      log('warn', 'this address was a member under another id; removing that', {
         former: former.id,
       });
       await cluster.remove(former.id, options);
     }
-    try {
-      await cluster.add(id, address, options);
-    } catch (error) {
-      if (!(error instanceof QuorateError && error.code === 'DUPLICATE_ID')) throw error;
-    }
+    if (!sent) await markAddSent(disk);
+    await cluster.add(id, address, options);
   }
 }

@@ -3,6 +3,7 @@ import { readText, replaceText } from './identity.ts';
 
 /** Empty file of a node whose Add has not succeeded yet (docs/spec/disk-format.md §12.1). */
 const JOINING = 'join';
+const ADD_SENT = 'add sent\n';
 /**
  * Empty file of a node that has an identity but has never had a log: it waits, joins or is a spare. It tells
  * such a node from a member that lost its log.
@@ -34,6 +35,16 @@ export function unmarkFresh(disk: Disk): Promise<void> {
 /** Leaves the flag that this node is not a member yet. */
 export async function markJoining(disk: Disk): Promise<void> {
   await replaceText(disk, JOINING, '');
+}
+
+/** Before Add is sent for the first time: from now on a member with this id may be this very node. */
+export async function markAddSent(disk: Disk): Promise<void> {
+  await replaceText(disk, JOINING, ADD_SENT);
+}
+
+/** Whether this directory has ever asked to be added under its id. */
+export async function addWasSent(disk: Disk): Promise<boolean> {
+  return (await readText(disk, JOINING)) === ADD_SENT;
 }
 
 /** The node is a member: the next start resumes. */

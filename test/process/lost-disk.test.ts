@@ -129,6 +129,21 @@ describe('a member that lost its disk', () => {
     expect(await describeNode(node)).toMatchObject({ quarantined: false });
   });
 
+  test('wiped and started under its old id it does not join', async () => {
+    const { node, first } = second();
+    const before = await members(first);
+    const own = before.find(({ address }) => address === node.address)?.id ?? '';
+    await node.program.stop('SIGKILL');
+    empty(node, () => false);
+    await restart(node, ['--join', first.address, '--id', own]);
+    await node.program.says('not joining');
+    expect((await members(first)).map(({ id }) => id)).toEqual(before.map(({ id }) => id));
+    await node.program.stop('SIGKILL');
+    empty(node, () => false);
+    await restart(node, ['--join', first.address]);
+    await voters(first, 3);
+  });
+
   test('a spare has no log and starts again as what it was', async () => {
     const { first } = second();
     const spare = await startNode('4', ['--id', '44', '--roles', 'manual']);
