@@ -105,6 +105,7 @@ export class Machine {
         if (!this.#guard.hasUnansweredCommit) this.#sealer.run();
       },
       options.statementMs,
+      this.#requests,
     );
     this.#core = new MachineCore({
       createEngine: () =>

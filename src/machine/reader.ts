@@ -65,7 +65,8 @@ export class Reader {
     this.#port = options.port;
     this.#clock = options.clock;
     this.#limits = { ...LIMITS, ...options.limits };
-    this.#guard = new SqlGuard(options.clock, () => this.#port.drain(), options.statementMs);
+    const drain = (): void => this.#port.drain();
+    this.#guard = new SqlGuard(options.clock, drain, options.statementMs, this.#inbox);
     const { module, clock, random } = options;
     this.#pool = new ReaderPool(
       () => createEngine(module, { clock, random }),

@@ -2,7 +2,7 @@ import { assert, type Clock } from '../base/index.ts';
 import type { ConnectionHooks } from '../engine/index.ts';
 import { statementTooLong } from './failure.ts';
 import type { Job, JobSession } from './job.ts';
-import type { SqlFailure } from './messages.ts';
+import type { SessionMessage, SqlFailure } from './messages.ts';
 
 /** Why a running statement is to stop. */
 export type StopReason =
@@ -22,6 +22,7 @@ export class SqlGuard {
   readonly #clock: Clock;
   readonly #drain: () => void;
   readonly #statementMs: number;
+  readonly #deferred: readonly SessionMessage[];
   /** When the request that runs was taken up, and when SQLite was called for it. */
   #resumed = 0;
   #started = 0;
@@ -42,8 +43,17 @@ export class SqlGuard {
     pragma: (name) => (name === 'delete_database' ? { kind: 'none' } : undefined),
   };
 
-  /** `statementMs`: how long one call may keep the thread; 0 = for ever. */
-  constructor(clock: Clock, drain: () => void, statementMs = 0) {
+  /**
+   * `statementMs`: how long one call may keep the thread; 0 = for ever. `deferred`: messages that came during an
+   * earlier statement and wait for their turn; what ends a request may be among them, behind the request itself.
+   */
+  constructor(
+    clock: Clock,
+    drain: () => void,
+    statementMs = 0,
+    deferred: readonly SessionMessage[] = [],
+  ) {
+    this.#deferred = deferred;
     this.#clock = clock;
     this.#drain = drain;
     this.#statementMs = statementMs;
@@ -73,12 +83,21 @@ export class SqlGuard {
     assert(this.#running === undefined, 'SQL inside SQL');
     this.#running = request;
     this.refusal = 0;
+    request.stop ??= this.#deferredStop(request);
     if (this.#statementMs > 0) this.#started = this.#clock.now();
     try {
       return action();
     } finally {
       this.#running = undefined;
     }
+  }
+
+  #deferredStop({ submit, session }: Job<JobSession>): StopReason | undefined {
+    for (const message of this.#deferred) {
+      if (message.kind === 'interrupt' && message.request === submit.request) return 'interrupt';
+      if (message.kind === 'close-session' && message.session === session.id) return 'closed';
+    }
+    return undefined;
   }
 
   /**
