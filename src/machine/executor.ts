@@ -32,7 +32,7 @@ import type { TransactionKeeper } from './transaction-keeper.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /**
- * Executes requests on the SQL thread: decides for each statement on which connection it runs (RULES M11) and whether it has to
+ * Executes requests on the SQL thread: decides for each statement on which connection it runs (M11) and whether it has to
  * wait for its turn to write, and answers. What holds a request back – a turn, the consumer of its rows – makes `run` return;
  * whoever removes the obstacle calls `run` again.
  */
@@ -181,7 +181,7 @@ export class Executor {
       if (!this.#admit(database, job, false, statement)) return false;
     }
     home.pinPolicy = session.inTransaction || !statement.readonly ? 'head' : 'published';
-    // BEGIN looks at nothing; its first statement must see head (RULES M4).
+    // BEGIN looks at nothing; its first statement must see head (M4).
     if (statement.readonly && statement.columnCount === 0) home.pinPolicy = 'head';
     const base =
       home.pinPolicy === 'head'
@@ -253,7 +253,7 @@ export class Executor {
     return this.#afterHome(job, job.observed ?? this.#core.observedPublished(), error);
   }
 
-  /** What SQLite made of the transaction, whatever the statement was (RULES M12). */
+  /** What SQLite made of the transaction, whatever the statement was (M12). */
   #afterHome(job: Job, base: Observed, error: unknown): boolean {
     const { session } = job;
     const { home, database } = session;
@@ -356,7 +356,7 @@ export class Executor {
     return this.requests.finish(job, { kind: 'done', results: job.results });
   }
 
-  /** Everything fails until the client says ROLLBACK (RULES M12). */
+  /** Everything fails until the client says ROLLBACK (M12). */
   #whileAborted(job: Job): boolean {
     const { session } = job;
     const { aborted } = session;

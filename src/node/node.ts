@@ -27,7 +27,7 @@ import type { NodeOptions } from './options.ts';
 import { restoreSnapshot } from './snapshot-restore.ts';
 import { nodeStatus } from './status.ts';
 
-/** How long transactions may go on once a transfer of leadership was asked for, in ms (RULES S1). */
+/** How long transactions may go on once a transfer of leadership was asked for, in ms (S1). */
 const TRANSFER_GRACE_MS = 100;
 
 /**
@@ -170,7 +170,7 @@ export class Node implements NodeServices {
     return this.#change({ kind: 'remove', id });
   }
 
-  /** Ends transactions, proposes everything, then lets `to` take over (0n: the core chooses). RULES S1. */
+  /** Ends transactions, proposes everything, then lets `to` take over (0n: the core chooses). S1. */
   async transfer(to: NodeId): Promise<void> {
     if (!this.isLeader()) throw this.#notLeader();
     if (this.#handingOver) throw changeError('cannot-change', undefined);

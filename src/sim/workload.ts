@@ -279,7 +279,7 @@ export class Client {
     }
   }
 
-  /** A table of this client's own, made anew: what other leaders cached of the schema must not matter (RULES M3). */
+  /** A table of this client's own, made anew: what other leaders cached of the schema must not matter (M3). */
   async #changeSchema(): Promise<void> {
     const name = `own_${this.#number}`;
     const columns = this.#random.float() < 0.5 ? 'owner, v' : 'owner, u, v';
@@ -325,7 +325,7 @@ export class Client {
     }
   }
 
-  /** The file grows and shrinks, with pages that are allocated and freed in one transaction (RULES M10). */
+  /** The file grows and shrinks, with pages that are allocated and freed in one transaction (M10). */
   async #resize(): Promise<void> {
     const kind = this.#random.float();
     const size = randomBelow(this.#random, 200_000);
