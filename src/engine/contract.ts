@@ -103,6 +103,8 @@ export interface Connection {
   readonly newestChange: number;
   /** The version that the running transaction or statement sees; undefined when none is pinned. */
   readonly pinnedChange: number | undefined;
+  /** Log index of that version. */
+  readonly pinnedIndex: number | undefined;
   /** False inside BEGIN…COMMIT or SAVEPOINT…RELEASE (sqlite3_get_autocommit). */
   readonly autocommit: boolean;
   /** sqlite3_txn_state of the main database. */

@@ -99,6 +99,10 @@ export class SqliteConnection implements Connection {
     return this.file.pin?.version.change;
   }
 
+  get pinnedIndex(): number | undefined {
+    return this.file.pin?.version.index;
+  }
+
   get autocommit(): boolean {
     return this.#exports.sqlite3_get_autocommit(this.#open) !== 0;
   }

@@ -117,6 +117,11 @@ export class Node implements NodeServices {
     });
   }
 
+  /** What this replica has applied, how old that may be in ms (Infinity: no leader heard yet), and how many entries it misses. */
+  freshness(): { readonly applied: LogIndex; readonly ageMs: number; readonly lag: number } {
+    return { applied: this.#core.replica.applied.index, ...this.#core.staleness() };
+  }
+
   leaderHint(): LeaderHint | undefined {
     return this.#core.leaderHint;
   }
