@@ -2,10 +2,20 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { must, QuorateError } from '../base/index.ts';
 import type { NodeEvent, NodeStatus } from '../node/index.ts';
 import { Core, type CoreOptions } from './core.ts';
+import { FreshnessWord } from './freshness-word.ts';
 import { recordingLogger } from './logging.ts';
 import type { LogRecord } from './options.ts';
 import { sqliteModule } from './sqlite-module.ts';
 import { spawnSqlThreads } from './threads.ts';
+
+/** What the thread is started with. */
+export interface CoreThreadData {
+  readonly options: CoreOptions;
+  /** For the SQL thread, which tells the host on it of slabs and stores. */
+  readonly hostDirectory: MessagePort;
+  /** Of the `FreshnessWord`. */
+  readonly freshness: SharedArrayBuffer;
+}
 
 /** host → consensus thread. */
 export type ToCore =
@@ -34,7 +44,7 @@ const STOP_MS = 2_000;
 const host = must(parentPort, 'not a worker thread');
 const post = (message: FromCore): void => host.postMessage(message);
 
-async function run(options: CoreOptions): Promise<void> {
+async function run({ options, hostDirectory, freshness }: CoreThreadData): Promise<void> {
   const log = recordingLogger((record) => post({ kind: 'log', record }));
   const fail = (error: Error): void =>
     post({ kind: 'event', event: { kind: 'stopped', reason: error.message } });
@@ -55,7 +65,8 @@ async function run(options: CoreOptions): Promise<void> {
   try {
     core = await Core.start(
       options,
-      (limits) => spawnSqlThreads(sqliteModule(), options.readers ?? 2, limits, threadDied),
+      (limits) =>
+        spawnSqlThreads(sqliteModule(), options.readers ?? 2, hostDirectory, limits, threadDied),
       log,
       (event) => {
         // Nobody outside asks for this one, and there is one for each commit.
@@ -69,6 +80,7 @@ async function run(options: CoreOptions): Promise<void> {
     return;
   }
   started = core;
+  core.tellFreshness(new FreshnessWord(freshness));
   host.on('message', (message: ToCore) => {
     if (message.kind === 'pipe') core.accept(message.port);
     else if (message.kind === 'status') {
@@ -86,4 +98,4 @@ async function run(options: CoreOptions): Promise<void> {
   post({ kind: 'started', id: core.id, address: core.address });
 }
 
-await run(workerData as CoreOptions);
+await run(workerData as CoreThreadData);

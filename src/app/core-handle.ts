@@ -1,9 +1,13 @@
-import { type MessagePort, Worker } from 'node:worker_threads';
-import { AssertionError, QuorateError } from '../base/index.ts';
+import { MessageChannel, type MessagePort, threadId, Worker } from 'node:worker_threads';
+import { AssertionError, LIMITS, must, QuorateError } from '../base/index.ts';
+import { type DirectoryMessage, type ReaderDirectory, SharedDirectory } from '../machine/index.ts';
+import { ThreadPort } from '../net/index.ts';
 import type { NodeEvent, NodeStatus } from '../node/index.ts';
-import type { FromCore, ToCore } from './consensus-thread.ts';
+import type { CoreThreadData, FromCore, ToCore } from './consensus-thread.ts';
 import { Core, type CoreIdentity, type CoreOptions } from './core.ts';
+import { FreshnessWord } from './freshness-word.ts';
 import { inlineSqlSide } from './inline.ts';
+import { NodePages } from './local-pages.ts';
 import { recordingLogger } from './logging.ts';
 import type { LogSink } from './options.ts';
 import { sqliteModule } from './sqlite-module.ts';
@@ -13,6 +17,8 @@ const ELECTION_TIMEOUT_MS = 800;
 
 /** A core as the host sees it, on its own thread or on this one. */
 export interface CoreHandle extends CoreIdentity {
+  /** What this node has published, for reads on the caller's thread. */
+  readonly pages: NodePages;
   accept(port: MessagePort): void;
   status(): Promise<NodeStatus>;
   close(handover: boolean): Promise<void>;
@@ -25,18 +31,35 @@ export async function startInline(
   listener: (event: NodeEvent) => void,
 ): Promise<CoreHandle> {
   const statementMs = Math.floor((options.electionTimeoutMs ?? ELECTION_TIMEOUT_MS) / 2);
+  let directory: ReaderDirectory | undefined;
   const core = await Core.start(
     options,
-    (limits) => inlineSqlSide(sqliteModule(), limits, statementMs),
+    (limits) => {
+      const side = inlineSqlSide(sqliteModule(), limits, statementMs);
+      directory = side.directory;
+      return side;
+    },
     recordingLogger(log),
     listener,
   );
+  const freshness = new FreshnessWord();
+  core.tellFreshness(freshness);
+  const pages = new NodePages({
+    directory: () => must(directory, 'no directory'),
+    freshness,
+    statementMs,
+    engineBytes: { ...LIMITS, ...options.limits }.engineBytes,
+  });
   return {
     id: core.id,
     address: core.address,
+    pages,
     accept: (port) => core.accept(port),
     status: () => Promise.resolve(core.status()),
-    close: (handover) => core.close(handover),
+    close: (handover) => {
+      pages.close();
+      return core.close(handover);
+    },
   };
 }
 
@@ -46,18 +69,41 @@ export async function startThreaded(
   log: LogSink,
   listener: (event: NodeEvent) => void,
 ): Promise<CoreHandle> {
+  const { port1, port2 } = new MessageChannel();
+  const freshness = new FreshnessWord();
+  const data: CoreThreadData = { options, hostDirectory: port1, freshness: freshness.buffer };
   const worker = new Worker(new URL('./consensus-thread.js', import.meta.url), {
-    workerData: options,
+    workerData: data,
+    transferList: [port1],
   });
-  const handle = new ThreadedCore(worker, log, listener);
+  const limits = { ...LIMITS, ...options.limits };
+  const pages = new NodePages({
+    directory: () => hostDirectory(port2),
+    freshness,
+    statementMs: limits.transactionTotalMs,
+    engineBytes: limits.engineBytes,
+  });
+  const handle = new ThreadedCore(worker, pages, log, listener);
   await handle.started;
   return handle;
+}
+
+/** Owner of the pins of this thread where that has the number 0, which means nobody. */
+const MAIN_THREAD = -1;
+
+/** The databases as the SQL thread tells of them on `port`, which does not keep the process alive. */
+function hostDirectory(port: MessagePort): SharedDirectory {
+  const messages = new ThreadPort<never, DirectoryMessage>(port);
+  const directory = new SharedDirectory(messages, threadId || MAIN_THREAD);
+  port.unref();
+  return directory;
 }
 
 class ThreadedCore implements CoreHandle {
   id = 0n;
   address = '';
   readonly started: Promise<void>;
+  readonly pages: NodePages;
   readonly #worker: Worker;
   readonly #log: LogSink;
   readonly #listener: (event: NodeEvent) => void;
@@ -68,8 +114,14 @@ class ThreadedCore implements CoreHandle {
   #settleStarted: (error?: Error) => void = () => undefined;
   #ending = false;
 
-  constructor(worker: Worker, log: LogSink, listener: (event: NodeEvent) => void) {
+  constructor(
+    worker: Worker,
+    pages: NodePages,
+    log: LogSink,
+    listener: (event: NodeEvent) => void,
+  ) {
     this.#worker = worker;
+    this.pages = pages;
     this.#log = log;
     this.#listener = listener;
     this.#closed = new Promise((resolve) => {
@@ -98,6 +150,7 @@ class ThreadedCore implements CoreHandle {
 
   async close(handover: boolean): Promise<void> {
     this.#ending = true;
+    this.pages.close();
     this.#post({ kind: 'close', handover });
     await this.#closed;
     await this.#worker.terminate();

@@ -18,6 +18,8 @@ import {
   type NodeStatus,
 } from '../node/index.ts';
 import { Server } from '../server/index.ts';
+import { FreshnessTeller } from './freshness-teller.ts';
+import type { FreshnessWord } from './freshness-word.ts';
 import { HeldDisk } from './held-disk.ts';
 import { writeIdentity } from './identity.ts';
 import { JoinTask } from './join.ts';
@@ -45,6 +47,7 @@ export class Core implements CoreIdentity {
   readonly #sql: SqlSide;
   readonly #keeper: Keeper;
   readonly #join: JoinTask | undefined;
+  #freshness: FreshnessTeller | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(parts: {
@@ -144,6 +147,12 @@ export class Core implements CoreIdentity {
     return this.#node.status();
   }
 
+  /** From now on `word` says how current this replica is. */
+  tellFreshness(word: FreshnessWord): void {
+    this.#freshness?.stop();
+    this.#freshness = new FreshnessTeller(this.#node, word);
+  }
+
   /** Serves a client in this process. */
   accept(port: MessagePort): void {
     const connection: Connection = new PipeConnection(port);
@@ -160,6 +169,7 @@ export class Core implements CoreIdentity {
     this.#join?.stop();
     await this.#keeper.stop();
     if (handover) await this.#node.handover();
+    this.#freshness?.stop();
     await this.#server.close();
     await this.#node.stop();
     await this.#sql.close();

@@ -4,6 +4,7 @@ import {
   type FromReader,
   Machine,
   Reader,
+  type ReaderDirectory,
   type ToMachine,
   type ToReader,
 } from '../machine/index.ts';
@@ -18,7 +19,7 @@ export function inlineSqlSide(
   module: WebAssembly.Module,
   limits: Limits,
   statementMs: number,
-): SqlSide {
+): SqlSide & { readonly directory: ReaderDirectory } {
   const [machinePort, machineEnd] = localPorts<ToMachine, FromMachine>();
   const [readerPort, readerEnd] = localPorts<ToReader, FromReader>();
   const shared = { module, clock: systemClock, random: new SystemRandom(), limits, statementMs };
@@ -27,6 +28,7 @@ export function inlineSqlSide(
   return {
     machine: machinePort,
     readers: [readerPort],
+    directory: machine.directory,
     close: () => {
       machinePort.close();
       readerPort.close();

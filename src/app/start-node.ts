@@ -92,6 +92,7 @@ class RunningNode implements QuorateNode {
       clock: systemClock,
       random: new SystemRandom(),
       servers: join,
+      localPages: handle.pages,
       localServer: {
         address: handle.address,
         dial: () => {

@@ -15,14 +15,15 @@ export interface SqlThreadData {
   readonly module: WebAssembly.Module;
   readonly port: MessagePort;
   readonly limits: Limits;
-  /** To each reader, for slabs and stores (machine) or from the machine (reader). */
+  /** To each reader and the host, for slabs and stores (machine) or from the machine (reader). */
   readonly directoryPorts: readonly MessagePort[];
 }
 
-/** Starts the SQL thread and the reader threads. `failed` is called when one of them dies. */
+/** Starts the SQL thread and the reader threads. `hostDirectory`: told of slabs and stores like a reader. `failed` is called when a thread dies. */
 export function spawnSqlThreads(
   module: WebAssembly.Module,
   readerCount: number,
+  hostDirectory: MessagePort,
   limits: Limits,
   failed: (error: Error) => void,
 ): SqlSide {
@@ -44,10 +45,7 @@ export function spawnSqlThreads(
   };
   const directories = Array.from({ length: readerCount }, () => new MessageChannel());
   const machine = new ThreadPort<ToMachine, FromMachine>(
-    spawn(
-      './sql-thread.js',
-      directories.map((channel) => channel.port1),
-    ),
+    spawn('./sql-thread.js', [...directories.map((channel) => channel.port1), hostDirectory]),
   );
   const readers = directories.map(
     (channel) => new ThreadPort<ToReader, FromReader>(spawn('./reader-thread.js', [channel.port2])),

@@ -5,6 +5,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { invalidArgument } from './errors.ts';
 import { LeaderTracker } from './leader-tracker.ts';
 import { LinkPool, type LocalServer } from './link-pool.ts';
+import type { LocalPages } from './local-reader.ts';
 import type { Cluster, Database, DatabaseOptions } from './types.ts';
 
 export interface ClientOptions {
@@ -15,6 +16,8 @@ export interface ClientOptions {
   readonly servers: readonly string[];
   /** The node in this process: reads go there first. */
   readonly localServer?: LocalServer | undefined;
+  /** Its pages, for `Database.local`. */
+  readonly localPages?: LocalPages | undefined;
 }
 
 /** What databases and cluster share: connections to the servers and the knowledge who leads. */
@@ -23,6 +26,7 @@ export interface ClientCore {
   readonly pool: LinkPool;
   readonly tracker: LeaderTracker;
   readonly dispatcher: Dispatcher;
+  readonly localPages: LocalPages | undefined;
 }
 
 /** Several databases of one cluster over the same connections. */
@@ -41,7 +45,7 @@ export interface Client {
  * const db = client.database('app.db');
  */
 export function createClient(options: ClientOptions): Client {
-  const { clock, random, localServer } = options;
+  const { clock, random, localServer, localPages } = options;
   if (options.servers.length === 0 && localServer === undefined) {
     throw invalidArgument('no servers to connect to');
   }
@@ -53,7 +57,7 @@ export function createClient(options: ClientOptions): Client {
   const local = localServer?.address;
   const tracker = new LeaderTracker({ pool, clock, random, servers: options.servers, local });
   const dispatcher = new Dispatcher(pool, tracker, local);
-  const core: ClientCore = { clock, pool, tracker, dispatcher };
+  const core: ClientCore = { clock, pool, tracker, dispatcher, localPages };
   const databases = new Set<Database>();
   let closed = false;
   return {

@@ -4,6 +4,7 @@ import type { ClientCore } from './client.ts';
 import { closedError, invalidArgument } from './errors.ts';
 import { ExecutorBase, type Performed, type Request } from './executor.ts';
 import type { Run } from './link.ts';
+import { DatabaseReader, type LocalMode, type LocalView } from './local-reader.ts';
 import { integerReader } from './result-set.ts';
 import { RemoteTransaction } from './transaction.ts';
 import type {
@@ -11,6 +12,7 @@ import type {
   Consistency,
   Database,
   DatabaseOptions,
+  LocalReader,
   Session,
   StatementInfo,
   Transaction,
@@ -205,6 +207,7 @@ abstract class RemoteTransactional extends ExecutorBase implements Transactional
 
 /** A database reached over connections to its servers. */
 export class RemoteDatabase extends RemoteTransactional implements Database {
+  readonly local: LocalReader | undefined;
   readonly #sessions = new Set<RemoteSession>();
   readonly #onClose: () => void;
 
@@ -215,6 +218,13 @@ export class RemoteDatabase extends RemoteTransactional implements Database {
       throw invalidArgument(`a database name has 1 to ${LIMITS.databaseNameBytes} bytes, no NUL`);
     }
     this.#onClose = onClose;
+    const { localPages } = core;
+    const open = (mode: LocalMode): LocalView => {
+      if (this.closed || localPages === undefined) throw closedError('database');
+      return localPages.open(name, mode);
+    };
+    const integers = defaults.integers ?? 'auto';
+    this.local = localPages === undefined ? undefined : new DatabaseReader(open, integers);
   }
 
   session(token?: string): Session {
@@ -241,7 +251,7 @@ export class RemoteDatabase extends RemoteTransactional implements Database {
 const TOKEN = /^1\.([0-9a-z]{1,11})$/;
 
 /** Reads of one user: they see the own writes and never go back. */
-export class RemoteSession extends RemoteTransactional implements Session {
+class RemoteSession extends RemoteTransactional implements Session {
   readonly #onClose: () => void;
 
   constructor(

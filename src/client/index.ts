@@ -6,4 +6,5 @@ export {
   createClient,
 } from './client.ts';
 export type { LocalServer } from './link-pool.ts';
+export type { LocalPages, LocalResult, LocalView } from './local-reader.ts';
 export type * from './types.ts';

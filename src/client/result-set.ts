@@ -15,11 +15,15 @@ export function integerReader(mode: Integers): IntegerReader {
   return (high, low) => {
     const value = readIntegerAuto(high, low);
     if (typeof value === 'number') return value;
-    throw new QuorateError(
-      'INTEGER_RANGE',
-      `the integer ${value} does not fit into a number; use integers: 'auto' or 'bigint'`,
-    );
+    throw integerRange(value);
   };
+}
+
+export function integerRange(value: Value): QuorateError {
+  return new QuorateError(
+    'INTEGER_RANGE',
+    `the integer ${value} does not fit into a number; use integers: 'auto' or 'bigint'`,
+  );
 }
 
 /** Collects the rows of each statement of a run. */

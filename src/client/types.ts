@@ -190,6 +190,42 @@ export interface Transactional extends Executor, AsyncDisposable {
   transaction(mode?: TransactionMode, options?: TransactionOptions): Promise<Transaction>;
 }
 
+/** Options of a synchronous local read. */
+export type LocalOptions = Pick<CallOptions, 'maxStaleness' | 'integers'>;
+
+/** How current a replica's own pages are. */
+export interface LocalState {
+  /** Where the newest published change of this database stands in the replicated log. */
+  readonly index: LogIndex;
+  /** At most so long ago everything then committed was here, in milliseconds; Infinity before the node has heard a leader. */
+  readonly ageMs: number;
+  /** Entries of the log that the node knows committed and has not applied. */
+  readonly lag: number;
+}
+
+/**
+ * Synchronous reads, on the caller's thread, of what the replica in this process has published: no network and no promise.
+ * A write may be acknowledged a moment before it is published, on this node too: use a session to see one's own writes. A long query
+ * keeps the caller's thread.
+ */
+export interface LocalReader {
+  /**
+   * Rows of one query. Throws QuorateError: TOO_STALE, DATABASE_NOT_FOUND (not here, or not yet), SQLITE_READONLY,
+   * STATEMENT_TOO_LONG, CLOSED, and SQLite's codes.
+   * @example const items = db.local?.all<{ name: string }>('select name from item', [], { maxStaleness: { ms: 500 } });
+   */
+  all<R extends object = Row>(sql: string, args?: Args, options?: LocalOptions): R[];
+  /** The first row of a query, or undefined; further rows are not computed. Throws as `all`. */
+  get<R extends object = Row>(sql: string, args?: Args, options?: LocalOptions): R | undefined;
+  /**
+   * Runs several queries on one version of the database. The reader works until `run` returns, so `run` must be synchronous.
+   * @example const sums = db.local?.snapshot((r) => [r.get('select sum(x) from a'), r.get('select sum(x) from b')]);
+   */
+  snapshot<T>(run: (reader: LocalReader) => T): T;
+  /** Of the newest published version; inside a snapshot of the one it keeps. Throws DATABASE_NOT_FOUND. */
+  readonly state: LocalState;
+}
+
 /** One database of a cluster. */
 export interface Database extends Transactional {
   readonly name: string;
@@ -200,6 +236,8 @@ export interface Database extends Transactional {
    * @example const session = db.session(cookies.get('quorate'));
    */
   session(token?: string): Session;
+  /** Reads of the replica in this process; undefined for `connect`, where there is none. */
+  readonly local: LocalReader | undefined;
   /** Ends what is running with CLOSED and frees the connections if nobody else uses them. */
   close(): Promise<void>;
 }
