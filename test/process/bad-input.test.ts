@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { ClientResponse } from '../../src/wire/index.ts';
 import { eventually } from '../interop/processes.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { HELLO_WORD } from '../support/session-harness.ts';
@@ -38,10 +39,7 @@ afterEach(async () => {
   count++;
   expect(await witness.exec(`INSERT INTO t VALUES (${count})`)).toMatchObject({ type: 'result' });
   const fresh = await WireClient.connect(address);
-  expect(await fresh.query('SELECT count(*) FROM t')).toMatchObject({
-    type: 'rows',
-    rows: [[BigInt(count)]],
-  });
+  expect(lastInteger(await fresh.query('SELECT count(*) FROM t'))).toBe(BigInt(count));
   fresh.raw.close();
 });
 
@@ -65,6 +63,15 @@ function header(words: number, type: number, schema = 0): Uint8Array {
   bytes[5] = schema;
   return bytes;
 }
+
+/** The last value of a batch of rows, which ends with a marker. */
+function lastInteger(answer: ClientResponse): bigint {
+  if (answer.type !== 'rows') throw new Error(JSON.stringify(answer));
+  const { buffer, byteOffset, byteLength } = answer.body;
+  return new DataView(buffer, byteOffset, byteLength).getBigInt64(byteLength - 16, true);
+}
+
+const isLast = (answer: { readonly body: Uint8Array }): boolean => answer.body.at(-1) === 0xff;
 
 const word = (value: bigint): Uint8Array => new Uint8Array(new BigUint64Array([value]).buffer);
 const openFiles = (): number => readdirSync(`/proc/${program.pid}/fd`).length;
@@ -134,7 +141,7 @@ describe('requests', () => {
     const query = { type: 'query-sql', schema: 0, sql: 'SELECT 1', parameters: [] } as const;
     expect((await client.ask({ ...query, db: 7n })).type).toBe('failure');
 
-    expect((await client.ask({ type: 'finalize', db: 0n, statement: 99n })).type).toBe('failure');
+    expect((await client.ask({ type: 'finalize', db: 0, statement: 99 })).type).toBe('failure');
     expect((await client.query('SELECT 1')).type).toBe('rows');
   });
 
@@ -143,7 +150,7 @@ describe('requests', () => {
     const text =
       'CREATE TABLE m(x); INSERT INTO m VALUES (1); SELECT nope; INSERT INTO m VALUES (2)';
     expect(await client.exec(text)).toMatchObject({ type: 'failure' });
-    expect(await client.query('SELECT x FROM m')).toMatchObject({ rows: [[1n]] });
+    expect(lastInteger(await client.query('SELECT sum(x) FROM m'))).toBe(1n);
   });
 
   test('a query that fails after rows were sent ends in a Failure; the connection goes on', async () => {
@@ -153,7 +160,8 @@ describe('requests', () => {
     );
     const types = new Set<string>();
     let answer = await client.next();
-    for (; answer.type === 'rows' && !answer.done; answer = await client.next()) types.add('rows');
+    for (; answer.type === 'rows' && !isLast(answer); answer = await client.next())
+      types.add('rows');
     expect([...types, answer.type]).toEqual(['rows', 'failure']);
     expect((await client.query('SELECT 1')).type).toBe('rows');
   });
