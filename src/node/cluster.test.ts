@@ -234,6 +234,34 @@ describe('three nodes', () => {
     await cluster.when(() => cluster.process(3n).store.published.get('after') === '1');
   });
 
+  test('a leader whose disk is full gives leadership to another one at once (S10)', async () => {
+    await cluster.three();
+    await cluster.execute(1n, 'SET a 1');
+    let full = Number.NaN;
+    let led = Number.NaN;
+    cluster.node(1n).on((event) => {
+      if (event.kind === 'disk' && event.state === 'full') full = cluster.scheduler.now();
+    });
+    for (const id of [2n, 3n]) {
+      cluster.node(id).on((event) => {
+        if (event.kind === 'role' && event.role === 'leader') led = cluster.scheduler.now();
+      });
+    }
+    const { disk } = cluster.process(1n);
+    disk.setCapacity(0);
+    const big = 'x'.repeat(50_000);
+    for (let i = 0; cluster.node(1n).isLeader() && i < 20; i++) {
+      await cluster.execute(1n, `SET k${i} ${big}`, { timeoutMs: 2_000 });
+    }
+    await cluster.when(() => led > 0);
+    // Simulated time; an election timeout, which nobody waited for, is 100.
+    expect(led - full).toBeLessThan(20);
+    expect(
+      (await cluster.execute(cluster.node(2n).isLeader() ? 2n : 3n, 'SET b 2')).result.kind,
+    ).toBe('done');
+    disk.setCapacity(Number.POSITIVE_INFINITY);
+  });
+
   test('transactions stay small while a member may be a C node (M13, S11)', async () => {
     await cluster.three();
     await cluster.run(500);

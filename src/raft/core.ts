@@ -98,6 +98,8 @@ export class Core {
   leaderCommit = 0 as LogIndex;
   /** After a failed write nothing is written before this time. */
   persistRetryAt = Number.NEGATIVE_INFINITY;
+  /** When it last gave leadership away because it could not write. */
+  abdicatedAt = Number.NEGATIVE_INFINITY;
   /** Why this node stopped for good. */
   failure: string | undefined;
 

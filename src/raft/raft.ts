@@ -51,7 +51,13 @@ import {
   snapshotFailed,
 } from './replication.ts';
 import { statusOf } from './status.ts';
-import { checkTransfer, forgetTimeoutNow, startTransfer, transferProgressed } from './transfer.ts';
+import {
+  abdicate,
+  checkTransfer,
+  forgetTimeoutNow,
+  startTransfer,
+  transferProgressed,
+} from './transfer.ts';
 
 /**
  * The consensus of one node as a function of its inputs: no I/O, clock, timer or promise.
@@ -335,6 +341,7 @@ function persistFailed(core: Core, ticket: number): void {
   const { durability, log } = core;
   durability.failed(ticket);
   core.persistRetryAt = core.now + core.heartbeatMs;
+  if (core.leadership !== undefined) abdicate(core, core.leadership);
   if (core.role !== 'follower') becomeFollower(core, core.term);
   const keep = Math.max(durability.handedOut, core.commit);
   if (log.lastIndex > keep) {

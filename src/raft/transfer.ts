@@ -1,7 +1,8 @@
-import type { NodeId } from '../base/index.ts';
+import type { LogIndex, NodeId } from '../base/index.ts';
 import type { ChangeError } from './contract.ts';
 import type { Core } from './core.ts';
 import type { Leadership } from './leadership.ts';
+import type { Progress } from './progress.ts';
 import { replicate } from './replication.ts';
 
 function finish(core: Core, tag: number, error: ChangeError | undefined): void {
@@ -63,6 +64,33 @@ export function transferProgressed(core: Core, leadership: Leadership): void {
     lastIndex,
     lastTerm,
   });
+}
+
+/** After having given leadership away a node does not do it again for so many election timeouts: all disks may be full. */
+const ABDICATION_PAUSE = 10;
+
+/**
+ * A leader that cannot write is about to step down (S10): the voter that will have most of the log stands for election at once,
+ * instead of after an election timeout. It has no effect on a voter whose log ends elsewhere. Call it before stepping down.
+ */
+export function abdicate(core: Core, leadership: Leadership): void {
+  if (core.now - core.abdicatedAt < ABDICATION_PAUSE * core.electionTimeoutMs) return;
+  let best: { readonly progress: Progress; readonly end: LogIndex } | undefined;
+  for (const progress of leadership.followers) {
+    const { heardAt, state, next, match } = progress;
+    const alive = heardAt !== undefined && core.now - heardAt <= core.electionTimeoutMs;
+    if (!alive || !core.configurations.isVoter(progress.id)) continue;
+    // What was sent arrives before this message.
+    const end = (state === 'pipeline' ? next - 1 : match) as LogIndex;
+    if (best === undefined || end > best.end) best = { progress, end };
+  }
+  if (best === undefined) return;
+  const { progress, end } = best;
+  const lastTerm = core.log.termOf(end);
+  if (lastTerm === undefined) return;
+  core.abdicatedAt = core.now;
+  const { term } = core;
+  core.post(progress.id, progress.address, { type: 'timeout-now', term, lastIndex: end, lastTerm });
 }
 
 /** An old TimeoutNow has no effect on a target whose log went on (M7). */
