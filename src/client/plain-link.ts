@@ -1,4 +1,5 @@
 import { type Connection, type NodeId, QuorateError } from '../base/index.ts';
+import { firstKeyword } from '../sql/index.ts';
 import type { Call } from './call.ts';
 import { NotAnswered } from './errors.ts';
 import type {
@@ -14,7 +15,7 @@ import type {
 import { dialWithin, PlainConnection } from './plain-connection.ts';
 import { plainFailure } from './plain-failure.ts';
 import { type PlainSession, runPlain } from './plain-statement.ts';
-import { firstKeyword, surelyReadOnly } from './read-only.ts';
+import { surelyReadOnly } from './read-only.ts';
 import type { StatementInfo } from './types.ts';
 
 const IDLE_MAX = 8;

@@ -1,4 +1,5 @@
 import { logIndex, QuorateError, type Value } from '../base/index.ts';
+import { firstKeyword } from '../sql/index.ts';
 import { type ExtensionResult, parameterSchema, RowSetReader, WIRE_VALUE } from '../wire/index.ts';
 import type { Call } from './call.ts';
 import { atStatement, withOutcome } from './errors.ts';
@@ -6,7 +7,7 @@ import type { RowsHandler, Run, RunEnd, StatementText } from './link.ts';
 import { parameterNames } from './parameter-names.ts';
 import type { PlainConnection } from './plain-connection.ts';
 import { plainFailure } from './plain-failure.ts';
-import { firstKeyword, surelyReadOnly } from './read-only.ts';
+import { surelyReadOnly } from './read-only.ts';
 
 const CHANGING: ReadonlySet<string> = new Set(['INSERT', 'UPDATE', 'DELETE', 'REPLACE', 'WITH']);
 const RETURNING = /\breturning\b/i;

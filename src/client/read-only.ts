@@ -1,3 +1,5 @@
+import { firstKeyword } from '../sql/index.ts';
+
 const SKIPPED = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/|;)+/;
 const READING = /^(?:select|values|explain)\b/i;
 const COMMON_TABLE = /^with\b/i;
@@ -31,11 +33,6 @@ export function surelyReadOnly(sql: string): boolean {
   const text = sql.replace(SKIPPED, '');
   if (READING.test(text) || looks(text)) return true;
   return COMMON_TABLE.test(text) && !WRITING.test(text);
-}
-
-/** The first word of a statement, in upper case; '' when there is none. */
-export function firstKeyword(sql: string): string {
-  return /^[a-z]+/i.exec(sql.replace(SKIPPED, ''))?.[0].toUpperCase() ?? '';
 }
 
 /** True when the statement may end a transaction, so that its fate is in doubt without an answer. */

@@ -4,7 +4,7 @@ import { FakeCluster } from '../../test/fakes/fake-cluster.ts';
 import { result, rowBatch } from '../../test/fakes/fake-server.ts';
 import { QuorateError, type Value } from '../base/index.ts';
 import { parameterNames } from './parameter-names.ts';
-import { firstKeyword, surelyReadOnly } from './read-only.ts';
+import { mayCommit, surelyReadOnly } from './read-only.ts';
 import { rowFactory } from './rows.ts';
 import type { InValue } from './types.ts';
 import { toParameters, toValue } from './values.ts';
@@ -225,9 +225,14 @@ test.each([
   expect(surelyReadOnly(sql)).toBe(reading);
 });
 
-test('the first keyword', () => {
-  expect(firstKeyword(' /* x */ commit;')).toBe('COMMIT');
-  expect(firstKeyword('1')).toBe('');
+test.each([
+  [' /* x */ commit;', true],
+  [';; -- x\nEnd', true],
+  ['release s', true],
+  ['select 1', false],
+  ['1', false],
+])('%j may end a transaction: %s', (sql, expected) => {
+  expect(mayCommit(sql)).toBe(expected);
 });
 
 test('placeholders are numbered as SQLite does', () => {
