@@ -33,6 +33,8 @@ function checkCell(id, cell) {
       file = code;
       text = read(code);
       if (text === undefined) errors.push(`${id}: no file ${code}`);
+    } else if (code !== undefined && !/^#?\w+$/.test(code)) {
+      // An option or a command, not a name in the code.
     } else if (text === undefined) {
       if (file === undefined) errors.push(`${id}: ${code ?? test} without a file before it`);
     } else if (code !== undefined) {
