@@ -1,4 +1,4 @@
-import { assert, type LogIndex } from '../base/index.ts';
+import { assert, type LogIndex, PAGE_SIZE_BYTES } from '../base/index.ts';
 import { sizeAfterUpdate } from '../pages/index.ts';
 import { decodeCommand } from '../wire/index.ts';
 import type { MachineCore } from './machine-core.ts';
@@ -21,6 +21,9 @@ export function applyCommand(core: MachineCore, index: LogIndex, bytes: Uint8Arr
     return true;
   }
   store.apply(command, pages, index);
+  const { pageNumbers, images } = command;
+  const at = pageNumbers.lastIndexOf(1) * PAGE_SIZE_BYTES;
+  if (at >= 0) core.sawPageOne(command.database, images.subarray(at, at + PAGE_SIZE_BYTES));
   return before === 0;
 }
 

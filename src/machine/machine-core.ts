@@ -1,6 +1,6 @@
 import { type Clock, type Limits, type LogIndex, logIndex, type Timer } from '../base/index.ts';
 import type { Engine } from '../engine/index.ts';
-import { PageStore, type SlotArena } from '../pages/index.ts';
+import { headerTextEncoding, PageStore, type SlotArena } from '../pages/index.ts';
 import { MachineDatabase } from './machine-database.ts';
 import type { FromMachine, Observed } from './messages.ts';
 import type { Session } from './session.ts';
@@ -29,6 +29,8 @@ export class MachineCore {
   readonly directory: StoreDirectory;
   readonly post: (message: FromMachine, transfer?: readonly ArrayBuffer[]) => void;
   readonly databases = new Map<string, MachineDatabase>();
+  /** Databases whose text is UTF-16, which have been told (S12). */
+  readonly #unreadable = new Set<string>();
   readonly sessions = new Map<number, Session>();
   /** The sessions of requests that have none: each lives as long as its request. */
   readonly passing = new Set<Session>();
@@ -112,6 +114,15 @@ export class MachineCore {
     this.databases.set(name, database);
     this.directory.add(name, store);
     return database;
+  }
+
+  /** Page 1 of a database came from elsewhere: a leader with another SQLite may have made what this one cannot open (S12). */
+  sawPageOne(name: string, image: Uint8Array): void {
+    if (headerTextEncoding(image) < 2) this.#unreadable.delete(name);
+    else if (!this.#unreadable.has(name)) {
+      this.#unreadable.add(name);
+      this.post({ kind: 'unreadable', database: name });
+    }
   }
 
   /** Closes a store that has no connections here. Its pages go when the last reader has let go of them. */

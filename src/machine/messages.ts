@@ -252,6 +252,8 @@ export type FromMachine =
   | { readonly kind: 'restored'; readonly id: number; readonly error: string | undefined }
   /** Names of the databases that exist, whenever the list changes. */
   | { readonly kind: 'databases'; readonly names: readonly string[] }
+  /** A database was replicated here that this build of SQLite cannot open: its text is UTF-16 (S12). Told once. */
+  | { readonly kind: 'unreadable'; readonly database: string }
   | { readonly kind: 'statistics'; readonly id: number; readonly statistics: MachineStatistics }
   /** A session was ended by the server: its transaction ran into a limit, or speculation was dropped. */
   | { readonly kind: 'session-aborted'; readonly session: number; readonly reason: string }

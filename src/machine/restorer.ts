@@ -6,6 +6,7 @@ import type { MachineCore } from './machine-core.ts';
 interface Built {
   readonly name: string;
   readonly store: PageStore;
+  pageOne?: Uint8Array;
 }
 
 /**
@@ -80,6 +81,8 @@ export class Restorer {
       throw new QuorateError('MALFORMED', `page 1 of a database in the snapshot: ${problem}`);
     }
     store.finishLoad(stated, this.index);
+    const built = this.#built.at(-1);
+    if (built !== undefined) built.pageOne = this.#pageOne.slice();
   }
 
   /** Undefined when the content is complete and sound. */
@@ -95,7 +98,10 @@ export class Restorer {
     const old = [...databases.values()];
     const names = new Set(this.#built.map(({ name }) => name));
     databases.clear();
-    for (const { name, store } of this.#built) this.#core.install(name, store);
+    for (const { name, store, pageOne } of this.#built) {
+      this.#core.install(name, store);
+      if (pageOne !== undefined) this.#core.sawPageOne(name, pageOne);
+    }
     for (const database of old) {
       if (!names.has(database.name)) directory.remove(database.name);
       this.#core.retire(database.store);

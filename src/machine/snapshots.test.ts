@@ -171,3 +171,27 @@ describe('restoring', () => {
     expect(content(follower.world)).toEqual(bytes);
   });
 });
+
+describe('a database with UTF-16 text', () => {
+  it('is told once when it arrives by an entry, and when it arrives by a snapshot (S12)', () => {
+    const leader = ready();
+    fill(leader, 3);
+    leader.run('create table u(y)');
+    leader.settle();
+    const follower = new World();
+    for (const { index, command } of leader.log) {
+      const bytes = Buffer.from(command);
+      const header = bytes.indexOf('SQLite format 3\0');
+      if (header >= 0) bytes[header + 59] = 2;
+      follower.send({ kind: 'apply', index, command: new Uint8Array(bytes) });
+    }
+    const told = { kind: 'unreadable', database: 'main.db' };
+    expect(follower.others.filter(({ kind }) => kind === 'unreadable')).toEqual([told]);
+    const other = new World();
+    expect(restore(other, content(follower), 9, 4096)).toBeUndefined();
+    expect(other.others).toContainEqual(told);
+    const sound = new World();
+    expect(restore(sound, content(leader), 9, 4096)).toBeUndefined();
+    expect(sound.others).not.toContainEqual(told);
+  });
+});

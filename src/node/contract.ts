@@ -135,6 +135,8 @@ export type NodeEvent =
     }
   | { readonly kind: 'applied'; readonly index: LogIndex }
   | { readonly kind: 'disk'; readonly state: 'ok' | 'full' | 'damaged'; readonly detail: string }
+  /** A database whose text is UTF-16, written by a C node: statements on it fail wherever a Quorate node runs them (S12). */
+  | { readonly kind: 'unreadable'; readonly database: string }
   | { readonly kind: 'stopped'; readonly reason: string };
 
 /** Pages of one database as this replica has published them. */

@@ -26,6 +26,9 @@ import { Snapshots } from './snapshots.ts';
 import { Streams } from './streams.ts';
 import { Transport } from './transport.ts';
 
+const UNREADABLE =
+  'the text of a database is UTF-16, which this SQLite cannot open: statements on it will fail wherever a Quorate node runs them';
+
 /** The parts of a node, joined: what the core decides and the threads report goes where it belongs. */
 export class NodeCore {
   readonly options: NodeOptions;
@@ -251,6 +254,12 @@ export class NodeCore {
       case 'databases':
         this.databases = message.names;
         break;
+      case 'unreadable': {
+        const { database } = message;
+        this.options.logger('warn', UNREADABLE, { database });
+        this.emit({ kind: 'unreadable', database });
+        break;
+      }
       case 'session-aborted':
         this.desk.sessionAborted(message.session);
         break;
