@@ -165,8 +165,9 @@ export class World {
   async agree(): Promise<void> {
     for (;;) {
       const reports = await this.#digests().catch((error: unknown) => {
-        // A member may still be starting, or be so far behind that it does not have the database yet.
-        const early = ['DATABASE_NOT_FOUND', 'CONNECTION_LOST'];
+        // A member may still be starting, be so far behind that it does not have the database yet, or have been so
+        // slow to say Hello that it is taken for a C node for a while.
+        const early = ['DATABASE_NOT_FOUND', 'CONNECTION_LOST', 'NOT_SUPPORTED'];
         if (error instanceof QuorateError && early.includes(error.code)) return [];
         throw error;
       });
