@@ -1,6 +1,6 @@
 import { connect } from '../app/index.ts';
 import type { NodeId, Role } from '../base/index.ts';
-import type { Cluster } from '../client/index.ts';
+import type { Cluster, NodeStatusReport } from '../client/index.ts';
 import { formatTable } from '../sql/index.ts';
 import {
   addressList,
@@ -123,7 +123,7 @@ async function describe(cluster: Cluster, input: CommandInput): Promise<string> 
   const only = input.positionals[0] ?? textOption(input, 'address');
   const addresses = only === undefined ? (await cluster.members()).map((m) => m.address) : [only];
   const states = await Promise.all(addresses.map((address) => describeOne(cluster, address)));
-  if (input.values.json === true) return JSON.stringify(states, undefined, 2);
+  if (input.values.json === true) return JSON.stringify(states, plainNumber, 2);
   return states
     .map(({ address, state, error }) =>
       error === undefined
@@ -136,12 +136,18 @@ async function describe(cluster: Cluster, input: CommandInput): Promise<string> 
 async function describeOne(
   cluster: Cluster,
   address: string,
-): Promise<{ address: string; state?: unknown; error?: string }> {
+): Promise<{ address: string; state?: NodeStatusReport; error?: string }> {
   try {
     return { address, state: await cluster.status(address) };
   } catch (error) {
     return { address, error: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** JSON has no large integers: ids above 2^53 are text, as on the wire. */
+function plainNumber(_name: string, value: unknown): unknown {
+  if (typeof value !== 'bigint') return value;
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value.toString();
 }
 
 /** Nested properties as rows "a.b → value"; lists of objects as one row each. */

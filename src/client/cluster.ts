@@ -9,6 +9,7 @@ import type { Link } from './link.ts';
 import { membershipError } from './membership-error.ts';
 import { dialWithin, PlainConnection } from './plain-connection.ts';
 import { plainFailure } from './plain-failure.ts';
+import { parseStatusReport } from './status-report.ts';
 import type { CallOptions, Cluster, DatabaseDigest, NodeStatusReport } from './types.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -144,11 +145,7 @@ export class RemoteCluster implements Cluster {
   status(address: string, options: CallOptions = {}): Promise<NodeStatusReport> {
     return this.#within(options, async (call) => {
       const link = await this.#extension(address, call);
-      const report: unknown = JSON.parse(await link.status(call));
-      if (typeof report !== 'object' || report === null) {
-        throw new QuorateError('PROTOCOL', `${address} sent a status that is no object`);
-      }
-      return Object.fromEntries(Object.entries(report));
+      return parseStatusReport(await link.status(call));
     });
   }
 

@@ -27,6 +27,7 @@ import type {
   RunEnd,
   StreamOptions,
 } from './link.ts';
+import { parseMembers } from './status-report.ts';
 import type { StatementInfo } from './types.ts';
 
 /** Version 1 of dqlite's protocol (client-protocol.md §1). */
@@ -355,17 +356,8 @@ export class ExtensionLink implements Link {
   }
 
   async memberAddresses(call: Call): Promise<string[]> {
-    const status: unknown = JSON.parse(await this.status(call));
-    if (typeof status !== 'object' || status === null || !('members' in status)) return [];
-    if (!Array.isArray(status.members)) return [];
-    return status.members.flatMap((member: unknown) =>
-      typeof member === 'object' &&
-      member !== null &&
-      'address' in member &&
-      typeof member.address === 'string'
-        ? [member.address]
-        : [],
-    );
+    const members = parseMembers(await this.status(call));
+    return members.map(({ address }) => address);
   }
 
   /** The node's state as JSON text. */

@@ -1,4 +1,4 @@
-import type { LogIndex, Member, NodeId, Role, Value } from '../base/index.ts';
+import type { LogIndex, Member, NodeId, Role, Term, Value } from '../base/index.ts';
 
 /** What may be given as a parameter: booleans become 1 and 0, dates ISO 8601 text, buffers blobs. */
 export type InValue = Value | boolean | Date | ArrayBuffer;
@@ -247,8 +247,43 @@ export interface Session extends Transactional {
   readonly token: string;
 }
 
-/** State of one node as its operators see it; integers above 2^53 are text. */
-export type NodeStatusReport = Readonly<Record<string, unknown>>;
+/** How far a follower is, as its leader sees it. */
+export interface FollowerReport {
+  readonly id: NodeId;
+  /** It is known to have the log up to here. */
+  readonly match: LogIndex;
+  /** 'probe', 'pipeline' or 'snapshot'. */
+  readonly state: string;
+  /** Entries that it lacks. */
+  readonly lag: number;
+}
+
+/** State of one node as its operators see it. */
+export interface NodeStatusReport {
+  readonly id: NodeId;
+  readonly address: string;
+  readonly role: 'leader' | 'candidate' | 'follower';
+  /** Undefined when it is no member. */
+  readonly memberRole: Role | undefined;
+  readonly term: Term;
+  readonly leader: { readonly id: NodeId; readonly address: string } | undefined;
+  readonly members: readonly Member[];
+  /** End of the log, how far of it is on disk, known committed, and applied to the databases. */
+  readonly lastIndex: LogIndex;
+  readonly stored: LogIndex;
+  readonly commit: LogIndex;
+  readonly applied: LogIndex;
+  readonly snapshotIndex: LogIndex;
+  readonly databases: readonly string[];
+  /** It may have lost what it acknowledged: it neither votes nor acknowledges. */
+  readonly quarantined: boolean;
+  /** Since the node's start, by name: syncs, entriesWritten, entriesProposed, transactionsProposed, readRounds, … */
+  readonly counters: Readonly<Record<string, number>>;
+  /** Of the log on disk. */
+  readonly logBytes: number;
+  /** On the leader; empty elsewhere. */
+  readonly followers: readonly FollowerReport[];
+}
 
 /** Checksum of the pages of one database as one replica has them. */
 export interface DatabaseDigest {

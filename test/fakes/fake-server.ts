@@ -62,6 +62,8 @@ export class FakeServer {
   /** Answers plain requests; undefined = no answer. */
   onPlain: (request: DecodedRequest) => readonly ClientResponse[] = () => [];
   connections = 0;
+  /** See FakeServerOptions. */
+  speaks: 'extension' | 'failure' | 'silent';
   /** How long it takes to look at what arrives: a busy process. */
   delayMs = 0;
 
@@ -69,6 +71,7 @@ export class FakeServer {
     this.id = options.id;
     this.address = options.address;
     this.#options = options;
+    this.speaks = options.speaks ?? 'extension';
     this.#network = network;
     this.start();
   }
@@ -122,7 +125,7 @@ export class FakeServer {
     connection: Connection,
     peer: Peer,
   ): void {
-    const speaks = this.#options.speaks ?? 'extension';
+    const { speaks } = this;
     if (!isExtensionRequest(type)) {
       const request = decodeClientRequest(type, schema, body);
       this.plainRequests.push(request);
@@ -151,7 +154,7 @@ export class FakeServer {
       return;
     }
     if (request.type === 'status') {
-      const members = this.members.map((address) => ({ address }));
+      const members = this.members.map((address, i) => ({ id: i + 1, address, role: 'voter' }));
       peer.send({ type: 'status', request: request.request, json: JSON.stringify({ members }) });
       return;
     }

@@ -11,7 +11,7 @@ import { loadPlaces, writeEvents } from './load.ts';
 import { DemoNode, delay, freePorts } from './nodes.ts';
 import { readPlaces } from './places.ts';
 import { heading, say, style } from './print.ts';
-import { countersOf, prove } from './proof.ts';
+import { prove } from './proof.ts';
 import { QUERIES, SCHEMA } from './schema.ts';
 
 const DATABASE = 'demo';
@@ -141,7 +141,7 @@ class Demo {
     say(
       `${machine.name} is a voter again as id ${renewed?.id} after ${Math.round(performance.now() - startedAt)} ms`,
     );
-    const counters = await countersOf(leader.cluster, machine.address);
+    const { counters } = await leader.cluster.status(machine.address);
     say(`snapshots installed there: ${counters.snapshotsInstalled}`);
     if (counters.snapshotsInstalled === 0)
       throw new QuorateError('DEMO_NODE', 'it did not get a snapshot');

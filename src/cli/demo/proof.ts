@@ -91,20 +91,10 @@ async function proveReplicas(input: ProofInput): Promise<string[]> {
 
 async function showCounters(input: ProofInput): Promise<void> {
   for (const node of input.nodes) {
-    const counters = await countersOf(input.leader.cluster, node.address);
+    const { counters } = await input.leader.cluster.status(node.address);
     say(
       `${node.name}, since its last start: ${counters.syncs} syncs for ${counters.entriesWritten} entries; ` +
         `proposed ${counters.entriesProposed} entries for ${counters.transactionsProposed} transactions`,
     );
   }
-}
-
-/** Counters of a node since its last start, by name. */
-export async function countersOf(
-  cluster: Cluster,
-  address: string,
-): Promise<Record<string, number>> {
-  const { counters } = await cluster.status(address);
-  if (typeof counters !== 'object' || counters === null) return {};
-  return Object.fromEntries(Object.entries(counters).map(([name, value]) => [name, Number(value)]));
 }
