@@ -11,6 +11,10 @@ const DIAL_MS = 5_000;
 /** Answers of one node on two connections may come so far apart. */
 const HELLO_GRACE_MS = 50;
 
+/** A node that was slow to say Hello is asked again while it is in use, each time after twice as long. */
+const RECHECK_MS = 2_000;
+const RECHECK_MAX_MS = 300_000;
+
 /** The node in this process: reached without the network. */
 export interface LocalServer {
   /** As the node names itself. */
@@ -29,6 +33,8 @@ export class LinkPool {
   readonly #options: LinkPoolOptions;
   readonly #links = new Map<string, Promise<Link>>();
   readonly #open = new Map<string, Link>();
+  /** Nodes taken for C-1.11 because they did not answer Hello: when they are asked again. */
+  readonly #doubts = new Map<Link, { at: number; delayMs: number }>();
   readonly #events: LinkEvents;
   #closed = false;
 
@@ -57,11 +63,46 @@ export class LinkPool {
       link = this.#connect(address);
       this.#links.set(address, link);
       link.catch(() => this.#links.delete(address));
-    }
+    } else this.#recheck(address);
     return call.race(link);
   }
 
+  /** What was taken for an old C node may be one of ours that was busy. */
+  #recheck(address: string): void {
+    const link = this.#open.get(address);
+    const doubt = link === undefined ? undefined : this.#doubts.get(link);
+    if (!(link instanceof PlainLink) || doubt === undefined) return;
+    const now = this.#options.clock.now();
+    if (now < doubt.at) return;
+    doubt.delayMs = Math.min(RECHECK_MAX_MS, 2 * doubt.delayMs);
+    doubt.at = now + doubt.delayMs;
+    this.#replace(address, link).catch((error: unknown) => {
+      // It cannot be reached, is silent again, or now says that it is a C node: plain dqlite goes on.
+      if (error instanceof NotSupported) this.#doubts.delete(link);
+    });
+  }
+
+  async #replace(address: string, plain: PlainLink): Promise<void> {
+    const { clock } = this.#options;
+    const hello = ExtensionLink.open(await this.dial(address), address, clock, this.#events);
+    const call = new Call(clock, DIAL_MS);
+    try {
+      const link = await call.race(hello.opened);
+      if (this.#closed || this.#open.get(address) !== plain) throw closedError('client');
+      this.#open.set(address, link);
+      this.#links.set(address, Promise.resolve(link));
+      this.#doubts.delete(plain);
+      plain.retire();
+    } catch (error) {
+      hello.destroy();
+      throw error;
+    } finally {
+      call.finish();
+    }
+  }
+
   #forget(link: Link): void {
+    this.#doubts.delete(link);
     if (this.#open.get(link.address) !== link) return;
     this.#open.delete(link.address);
     this.#links.delete(link.address);
@@ -111,7 +152,8 @@ export class LinkPool {
     address: string,
     hello: { readonly opened: Promise<ExtensionLink>; destroy(): void },
   ): Promise<Link> {
-    const call = new Call(this.#options.clock, DIAL_MS);
+    const { clock } = this.#options;
+    const call = new Call(clock, DIAL_MS);
     let link: Link | undefined;
     hello.opened.then(
       (opened) => {
@@ -133,7 +175,10 @@ export class LinkPool {
         plain.destroy();
         throw error;
       }
-      if (link === undefined) return plain;
+      if (link === undefined) {
+        this.#doubts.set(plain, { at: clock.now() + RECHECK_MS, delayMs: RECHECK_MS });
+        return plain;
+      }
       plain.destroy();
       return link;
     } finally {
@@ -155,5 +200,6 @@ export class LinkPool {
     for (const link of [...this.#open.values()]) link.destroy(closedError('client'));
     this.#open.clear();
     this.#links.clear();
+    this.#doubts.clear();
   }
 }

@@ -40,6 +40,7 @@ export class PlainLink implements Link {
   #adminQueue: Promise<unknown> = Promise.resolve();
   #nodeId: NodeId = 0n;
   #closed = false;
+  #retired = false;
 
   private constructor(
     dial: () => Promise<Connection>,
@@ -52,7 +53,9 @@ export class PlainLink implements Link {
     this.address = address;
     this.#events = events;
     this.old = old;
-    this.#admin = new PlainConnection(admin, () => this.destroy());
+    this.#admin = new PlainConnection(admin, () => {
+      if (!this.#retired) this.destroy();
+    });
   }
 
   /** Connects. Rejects when the node cannot be reached. */
@@ -86,6 +89,13 @@ export class PlainLink implements Link {
     this.#events.closed(this);
   }
 
+  /** Another link takes its place: what runs on this one ends by itself. */
+  retire(): void {
+    this.#retired = true;
+    for (const session of this.#idle.splice(0)) session.connection.destroy();
+    this.#adminQueue.then(() => this.#admin.destroy());
+  }
+
   /** A connection with the database open; an idle one if there is one. */
   async acquire(database: string, call: Call): Promise<Session> {
     const at = this.#idle.findIndex((session) => session.database === database);
@@ -113,7 +123,8 @@ export class PlainLink implements Link {
     if (session.connection.closed) {
       return;
     }
-    if (clean && !session.inTransaction && !this.#closed && this.#idle.length < IDLE_MAX) {
+    const usable = !this.#closed && !this.#retired;
+    if (clean && !session.inTransaction && usable && this.#idle.length < IDLE_MAX) {
       this.#idle.push(session);
     } else session.connection.destroy();
   }

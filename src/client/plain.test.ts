@@ -98,6 +98,22 @@ test.each(['failure', 'silent'] as const)('C nodes that answer Hello with %s', a
   expect(sqlOf(cluster.a)).toEqual([]);
 });
 
+test('a node of ours that was too busy to say Hello is not taken for an old one for ever', async () => {
+  const cluster = new FakeCluster({ speaks: 'silent' });
+  asC(cluster, cluster.a);
+  const db = cluster.client.database('d');
+  await cluster.clock.until(db.execute(INSERT));
+  expect(sqlOf(cluster.a)).toEqual([INSERT]);
+  for (const server of cluster.servers) server.speaks = 'extension';
+  // The first call after a while starts another Hello, those after its answer use it.
+  for (let i = 0; i < 3; i++) {
+    await cluster.clock.until(new Promise<void>((resolve) => cluster.clock.after(3_000, resolve)));
+    await cluster.clock.until(db.execute(INSERT));
+  }
+  expect(sqlOf(cluster.a).length).toBeLessThan(4);
+  expect(cluster.a.requests.at(-1)?.type).toBe('run');
+});
+
 test('several batches of rows; NULL in a column of times', async () => {
   const cluster = new FakeCluster({ speaks: 'failure' });
   asC(cluster, cluster.a, (request) =>
