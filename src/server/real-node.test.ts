@@ -8,6 +8,7 @@ import {
   type ExtensionRequest,
   type ExtensionResponse,
   type ExtensionRun,
+  encodeClientRequest,
   encodeExtensionRequest,
 } from '../wire/index.ts';
 
@@ -31,6 +32,13 @@ async function connectPlain(database = 'db'): Promise<WireClient> {
   const client = await WireClient.connect(running.listening, database);
   clients.push(client.raw);
   return client;
+}
+
+/** Makes the float 0.5 of a message 1.0, which our own encoders would send as the integer 1. */
+function halfToOne(message: Uint8Array): Uint8Array {
+  const at = Buffer.from(message).indexOf(Buffer.from('000000000000e03f', 'hex'));
+  message[at + 6] = 0xf0;
+  return message;
 }
 
 describe('plain protocol on a real node', () => {
@@ -78,6 +86,18 @@ describe('plain protocol on a real node', () => {
     expect((await client.exec("UPDATE sqlite_master SET sql = 'x'")).type).toBe('failure');
   });
 
+  test('floats that are whole numbers stay floats, integers stay integers', async () => {
+    await start();
+    const client = await connectPlain();
+    const sql = 'SELECT typeof(?) || typeof(?) || typeof(?)';
+    const parameters = [0.5, 1n, -0.5];
+    const query = { type: 'query-sql', schema: 0, db: 0n, sql, parameters } as const;
+    client.raw.send(halfToOne(encodeClientRequest(query)));
+    const rows = await client.next();
+    if (rows.type !== 'rows') throw new Error(JSON.stringify(rows));
+    expect(Buffer.from(rows.body).toString('latin1')).toContain('realintegerreal');
+  });
+
   test.each([
     'SELECT zeroblob(2000000000)',
     `SELECT ${'('.repeat(3_000)}1${')'.repeat(3_000)}`,
@@ -115,6 +135,7 @@ describe('extension on a real node', () => {
   async function connect(): Promise<{
     ask(request: ExtensionRequest): void;
     next(): Promise<ExtensionResponse>;
+    send(bytes: Uint8Array): void;
   }> {
     const { raw } = await connectPlain('');
     const next = async (): Promise<ExtensionResponse> => {
@@ -126,8 +147,19 @@ describe('extension on a real node', () => {
     ask({ type: 'hello', version: 1 });
     expect((await next()).type).toBe('hello');
     expect(await next()).toEqual({ type: 'leader', id: 1n, address: '127.0.0.1:9711' });
-    return { ask, next };
+    return { ask, next, send: (bytes) => raw.send(bytes) };
   }
+
+  test('floats that are whole numbers stay floats, integers stay integers', async () => {
+    await start();
+    const { send, next } = await connect();
+    const sql = 'SELECT typeof(?) || typeof(?) || typeof(?)';
+    const parameters = { kind: 'positional', values: [0.5, 1n, -0.5] } as const;
+    send(halfToOne(encodeExtensionRequest(run(1, sql, { statements: [{ sql, parameters }] }))));
+    const rows = await next();
+    if (rows.type !== 'rows') throw new Error(JSON.stringify(rows));
+    expect(Buffer.from(rows.batch).toString('latin1')).toContain('realintegerreal');
+  });
 
   test('200 writes in flight, every level of consistency, streams, digest', async () => {
     await start();
