@@ -39,3 +39,8 @@ export function surelyReadOnly(sql: string): boolean {
 export function mayCommit(sql: string): boolean {
   return COMMITTING.has(firstKeyword(sql));
 }
+
+/** True when the statement may end a transaction in whatever way. */
+export function mayEnd(sql: string): boolean {
+  return mayCommit(sql) || firstKeyword(sql) === 'ROLLBACK';
+}

@@ -316,3 +316,17 @@ test('COMMIT as text ends the transaction', async () => {
   expect(tx.closed).toBe(true);
   expect((await failure(cluster, tx.execute('insert 1'))).code).toBe('TX_CLOSED');
 });
+
+test('a transaction that the server ended beside an answer is rolled back, not closed by its owner', async () => {
+  const cluster = new FakeCluster();
+  obey(cluster.a, ({ request, statements: [{ sql }] }, peer) => {
+    if (sql !== 'select 1') return false;
+    peer.end(request, { inTransaction: false });
+    return true;
+  });
+  const db = cluster.client.database('d');
+  const tx = await cluster.clock.until(db.transaction('write'));
+  await cluster.clock.until(tx.execute('select 1'));
+  const error = await failure(cluster, tx.commit());
+  expect(error).toMatchObject({ code: 'TX_ABORTED', outcome: 'rolled-back', retryable: true });
+});

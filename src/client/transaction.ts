@@ -5,7 +5,7 @@ import { connectionLost, outcomeUnknown } from './dispatcher.ts';
 import { atStatement, failureDetails, NotAnswered, withOutcome } from './errors.ts';
 import { ExecutorBase, type Performed, type Request } from './executor.ts';
 import type { Link, LinkStream, RowsHandler, Run } from './link.ts';
-import { mayCommit } from './read-only.ts';
+import { mayCommit, mayEnd } from './read-only.ts';
 import type {
   BatchStatement,
   CallOptions,
@@ -129,8 +129,11 @@ export class RemoteTransaction extends ExecutorBase implements Transaction {
     try {
       const end = await this.#stream.run(run, call, request.rows());
       this.#parent.saw(end.index);
-      // The user's own COMMIT or ROLLBACK as SQL text.
-      if (!end.inTransaction) this.#end('ended');
+      if (!end.inTransaction) {
+        // The user's own COMMIT or ROLLBACK as SQL text; after anything else the server has ended it.
+        const own = request.kind === 'script' || request.statements.some(({ sql }) => mayEnd(sql));
+        this.#end(own ? 'ended' : 'aborted');
+      }
       const { link } = this.#stream;
       const address = end.nodeId === link.nodeId ? link.nodeAddress : '';
       return { end, executedBy: { id: end.nodeId, address } };
