@@ -88,8 +88,3 @@ export const badName = (name: string): SqlFailure =>
     `${JSON.stringify(name.slice(0, 100))} is not a name for a new database: 1 to 255 of A-Z a-z 0-9 . _ -, no leading dot`,
     { rawCode: RAW_CODE.error },
   );
-
-export const resultTooLarge = (): SqlFailure =>
-  failure('RESULT_TOO_LARGE', 'the result of a statement in a write transaction is too large', {
-    rawCode: RAW_CODE.full,
-  });

@@ -1,4 +1,3 @@
-import { type LogIndex, logIndex } from '../base/index.ts';
 import type { PageSource, PageStore, SharedStore, Version } from '../pages/index.ts';
 
 /** What the machine tells readers in other threads, before they may need it (S7). */
@@ -57,9 +56,4 @@ export class StoreDirectory implements ReaderDirectory {
     }
     return messages;
   }
-}
-
-/** The index of what a version of a database contains. */
-export function versionIndex(version: Version): LogIndex {
-  return logIndex(version.index);
 }
