@@ -105,3 +105,18 @@ test('a script that wrote nothing before that may be repeated', () => {
     failure: { code: 'NOT_LEADER', outcome: 'rolled-back', retryable: true, dqliteCode: 10250 },
   });
 });
+
+test('a write whose epoch is remembered no more has an unknown outcome: it may have been committed (M1)', () => {
+  const hall = new Hall();
+  const outcome = hall.run({});
+  hall.publish();
+  for (let epoch = 2; epoch <= 7; epoch++) {
+    hall.seals.end();
+    hall.seals.begin(epoch, logIndex(2));
+  }
+  hall.answer({ observed: WROTE, end: { kind: 'done', results: [ONE] } });
+  expect(outcome.result).toMatchObject({
+    kind: 'failed',
+    failure: { code: 'OUTCOME_UNKNOWN', outcome: 'unknown', retryable: false, dqliteCode: 10 },
+  });
+});

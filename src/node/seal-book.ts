@@ -1,5 +1,5 @@
-import { assert, type LogIndex, type Term } from '../base/index.ts';
-import type { FateBook, Watch } from './fate.ts';
+import { assert, type LogIndex, logIndex, type Term, term } from '../base/index.ts';
+import { type FateBook, UNKNOWN, Watch } from './fate.ts';
 
 /** Published seals of a database whose index is remembered exactly. */
 const REMEMBERED = 4096;
@@ -15,6 +15,8 @@ export type Verdict =
 
 const PENDING: Verdict = { state: 'pending' };
 const DROPPED: Verdict = { state: 'dropped' };
+/** Of an epoch that is remembered no more: what it sealed may be committed (M1). */
+const FORGOTTEN: Verdict = { state: 'undecided', watch: settled() };
 
 export interface LiveSeal {
   readonly epoch: number;
@@ -143,7 +145,7 @@ export class SealBook {
   /** What became of the version `sequence` of `database` in `epoch`. */
   look(epochNumber: number, database: string, sequence: number): Verdict {
     const epoch = this.#epochs.get(epochNumber);
-    if (epoch === undefined) return DROPPED;
+    if (epoch === undefined) return FORGOTTEN;
     if (sequence === 0) return { state: 'published', index: epoch.baseIndex };
     const seals = epoch.databases.get(database);
     if (seals !== undefined && sequence <= seals.published) {
@@ -162,4 +164,10 @@ export class SealBook {
     if (seals === undefined || seals.accepted === 0) return false;
     return seals.indexOf(seals.accepted) > index;
   }
+}
+
+function settled(): Watch {
+  const watch = new Watch(logIndex(0), term(0));
+  watch.settle(UNKNOWN);
+  return watch;
 }
