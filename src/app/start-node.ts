@@ -10,6 +10,7 @@ import { parseAddress, SystemRandom, systemClock, TcpNetwork } from '../net/inde
 import type { NodeEvent, NodeStatus } from '../node/index.ts';
 import { type CoreHandle, startInline, startThreaded } from './core-handle.ts';
 import { standardErrorSink } from './logging.ts';
+import { NodeEmitter } from './node-emitter.ts';
 import type { NodeEvents, NodeOptions, QuorateNode } from './options.ts';
 import { openPipe } from './pipe.ts';
 
@@ -31,7 +32,7 @@ export async function startNode(options: NodeOptions): Promise<QuorateNode> {
   const { signal, log, ...core } = options;
   signal?.throwIfAborted();
   const sink = log ?? standardErrorSink;
-  const emitter = new Emitter();
+  const emitter = new NodeEmitter();
   const listener = (event: NodeEvent): void => emitter.emit(event);
   const start = options.threads === false ? startInline : startThreaded;
   const handle = await start(core, sink, listener);
@@ -77,12 +78,12 @@ class RunningNode implements QuorateNode {
   readonly id: bigint;
   readonly address: string;
   readonly #handle: CoreHandle;
-  readonly #emitter: Emitter;
+  readonly #emitter: NodeEmitter;
   readonly #client: Client;
   readonly #databases = new Map<string, Database>();
   #closing: Promise<void> | undefined;
 
-  constructor(handle: CoreHandle, emitter: Emitter, join: readonly string[]) {
+  constructor(handle: CoreHandle, emitter: NodeEmitter, join: readonly string[]) {
     this.id = handle.id;
     this.address = handle.address;
     this.#handle = handle;
@@ -160,62 +161,5 @@ class RunningNode implements QuorateNode {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-}
-
-type Listeners = { [E in keyof NodeEvents]: Set<(event: NodeEvents[E]) => void> };
-
-/** Turns what a node tells into typed events. A listener that throws is its own problem. */
-class Emitter {
-  readonly #listeners: Listeners = {
-    role: new Set(),
-    leader: new Set(),
-    members: new Set(),
-    snapshot: new Set(),
-    disk: new Set(),
-    stopped: new Set(),
-  };
-
-  on<E extends keyof NodeEvents>(event: E, listener: (event: NodeEvents[E]) => void): () => void {
-    const set = this.#listeners[event];
-    set.add(listener);
-    return () => set.delete(listener);
-  }
-
-  emit(event: NodeEvent): void {
-    switch (event.kind) {
-      case 'role':
-        this.#tell('role', { role: event.role, term: event.term });
-        break;
-      case 'leader':
-        this.#tell('leader', event.leader);
-        break;
-      case 'members':
-        this.#tell('members', event.members);
-        break;
-      case 'snapshot':
-        this.#tell('snapshot', event);
-        break;
-      case 'disk':
-        this.#tell('disk', event);
-        break;
-      case 'stopped':
-        this.#tell('stopped', event);
-        break;
-      default:
-        break;
-    }
-  }
-
-  #tell<E extends keyof NodeEvents>(event: E, value: NodeEvents[E]): void {
-    for (const listener of this.#listeners[event]) {
-      try {
-        listener(value);
-      } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
   }
 }

@@ -26,20 +26,42 @@ export interface DiskOptions {
  * Throws DiskError: EACCES, ENOTDIR, EROFS, ENOSPC, …
  */
 export async function openDisk(path: string, options: DiskOptions = {}): Promise<Disk> {
-  const what = `create the directory ${path}`;
-  const created = await call<string | undefined>(what, (done) =>
-    fs.mkdir(path, { recursive: true, mode: 0o700 }, done),
-  );
-  // mkdir names the topmost directory that it made; its entry lives in the parent of that one.
-  if (created !== undefined) {
-    for (let at = path; at.length >= created.length; at = dirname(at)) {
-      await syncDirectoryAt(dirname(at));
-      if (dirname(at) === at) break;
-    }
-  }
+  await makeDirectory(path);
   const info = await call<fs.Stats>(`look at ${path}`, (done) => fs.stat(path, done));
   if (!info.isDirectory()) throw new DiskError('ENOTDIR', `${path} is not a directory`);
   return new RealDisk(path, options.log ?? silent);
+}
+
+/**
+ * Creates a directory and the parents that are missing, each durable before what is in it. Not with `recursive`: where the system
+ * answers ENOENT although the parent exists, as below /proc, Node 20 tries for ever.
+ */
+async function makeDirectory(path: string): Promise<void> {
+  const parent = dirname(path);
+  try {
+    await tryMakeDirectory(path);
+  } catch (error) {
+    if (await isDirectory(path)) return;
+    if (!notFound(error) || parent === path || (await isDirectory(parent))) throw error;
+    await makeDirectory(parent);
+    await tryMakeDirectory(path);
+  }
+  await syncDirectoryAt(parent);
+}
+
+function tryMakeDirectory(path: string): Promise<void> {
+  return call<void>(`create the directory ${path}`, (done) =>
+    fs.mkdir(path, { mode: 0o700 }, done),
+  );
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    const info = await call<fs.Stats>(`look at ${path}`, (done) => fs.stat(path, done));
+    return info.isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 class RealDisk implements Disk {
