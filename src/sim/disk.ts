@@ -40,6 +40,8 @@ export type DiskFault =
   | { readonly kind: 'error'; readonly code: string }
   /** a write that does a part of its work, then fails with this code */
   | { readonly kind: 'short'; readonly code: string }
+  /** a durable write that programs see, of which a part never reaches the medium and no later sync brings it back */
+  | { readonly kind: 'lost'; readonly code: string }
   /** the power goes before the call has any effect, or after it took effect in memory */
   | { readonly kind: 'crash-before' }
   | { readonly kind: 'crash-after' };
@@ -156,8 +158,10 @@ export class SimulatedDisk {
     if (fault?.kind === 'crash-before') this.crash();
     this.#checkLife(life);
     if (fault?.kind === 'short') partial?.();
-    if (fault?.kind === 'error' || fault?.kind === 'short') {
-      if (kind === 'sync') this.#directory.names.get(name)?.failSync(this.#options.random);
+    if (fault?.kind === 'lost' && kind === 'write-durable') run(this.#directory);
+    if (fault?.kind === 'error' || fault?.kind === 'short' || fault?.kind === 'lost') {
+      const loses = kind === 'sync' || (fault.kind === 'lost' && kind === 'write-durable');
+      if (loses) this.#directory.names.get(name)?.failSync(this.#options.random);
       throw new DiskError(fault.code, `cannot ${kind} ${name}: ${fault.code} (simulated)`);
     }
     let result: T;
