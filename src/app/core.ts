@@ -167,8 +167,7 @@ export class Core implements CoreIdentity {
 
   async #close(handover: boolean): Promise<void> {
     this.#join?.stop();
-    await this.#keeper.stop();
-    if (handover) await this.#node.handover();
+    await this.#keeper.stop(handover);
     this.#freshness?.stop();
     await this.#server.close();
     await this.#node.stop();

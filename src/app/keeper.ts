@@ -2,14 +2,14 @@ import type { Member } from '../base/index.ts';
 import { type Client, type Cluster, createClient } from '../client/index.ts';
 import { systemClock } from '../net/index.ts';
 import { adjustRoles, type MemberState, type RoleTargets } from '../node/index.ts';
+import { depart } from './departure.ts';
 import type { TaskContext } from './join.ts';
+import { probeMember } from './member-probe.ts';
 import { writeMembers } from './membership-file.ts';
 import type { NodeOptions } from './options.ts';
 import { unmarkFresh } from './start-flags.ts';
 
 const ROUND_MS = 1_000;
-/** A member that does not answer Describe within this time is offline (roles-and-app.md §2). */
-const PROBE_MS = 2_000;
 /** So long a member must be offline before its role is given to another: a restart is not a loss. */
 const OFFLINE_MS = 10_000;
 const TARGETS: RoleTargets = { voters: 3, standBys: 3 };
@@ -26,6 +26,11 @@ export class Keeper {
   #wake: (() => void) | undefined;
   #stopped = false;
   #done: Promise<void> = Promise.resolve();
+  #stop: () => void = () => undefined;
+  /** Resolves when this ends: what takes long is not waited for. */
+  readonly #stopping = new Promise<void>((resolve) => {
+    this.#stop = resolve;
+  });
 
   constructor(context: TaskContext, roles: NodeOptions['roles'], isFresh: boolean) {
     this.#context = context;
@@ -47,11 +52,19 @@ export class Keeper {
     this.#done = this.#run();
   }
 
-  /** Resolves when nothing is written any more. */
-  async stop(): Promise<void> {
+  /**
+   * Resolves when nothing is written any more. `handover`: hands this node's role and leadership over first. A promotion that is under
+   * way, or a member that does not answer, is not waited for.
+   */
+  async stop(handover: boolean): Promise<void> {
     this.#stopped = true;
+    this.#stop();
     this.#wake?.();
     await this.#done;
+    if (handover) {
+      const { node } = this.#context;
+      await depart({ node, cluster: this.#cluster(), givesRole: this.#targets !== undefined });
+    }
     await this.#client?.close();
   }
 
@@ -95,13 +108,17 @@ export class Keeper {
     const { node, log } = this.#context;
     for (let round = 0; round < 16 && !this.#stopped && node.isLeader(); round++) {
       const { id, members } = node.status();
-      const states = await Promise.all(members.map((member) => this.#probe(member)));
+      const states = await this.#unlessStopped(
+        Promise.all(members.map((member) => this.#probe(member))),
+      );
+      if (states === undefined) return;
       const change = adjustRoles(states, id, targets);
       if (change === undefined || !node.isLeader() || this.#stopped) return;
       let accepted = false;
       for (const candidate of change.candidates) {
         try {
-          await node.assign(candidate, change.role);
+          await this.#unlessStopped(node.assign(candidate, change.role));
+          if (this.#stopped) return;
           log('info', 'role assigned', { id: candidate, role: change.role });
           accepted = true;
           break;
@@ -120,22 +137,19 @@ export class Keeper {
       const { failureDomain, weight } = node;
       return { ...member, online: true, failureDomain, weight };
     }
+    const state = await probeMember(this.#cluster(), member);
     const now = systemClock.now();
-    try {
-      const seen = await this.#cluster().describe(member.id, { timeoutMs: PROBE_MS });
+    if (state.online) {
       this.#onlineAt.set(member.id, now);
-      return {
-        ...member,
-        online: true,
-        failureDomain: BigInt(seen.failureDomain),
-        weight: BigInt(seen.weight),
-      };
-    } catch {
-      // A new leader has seen nobody yet: its patience begins with its leadership.
-      const since = now - Math.max(this.#leadingSince, this.#onlineAt.get(member.id) ?? 0);
-      const patient = since < OFFLINE_MS && member.role !== 'spare';
-      return { ...member, online: patient, failureDomain: 0n, weight: 0n };
+      return state;
     }
+    // A new leader has seen nobody yet: its patience begins with its leadership.
+    const since = now - Math.max(this.#leadingSince, this.#onlineAt.get(member.id) ?? 0);
+    return { ...state, online: since < OFFLINE_MS && member.role !== 'spare' };
+  }
+
+  #unlessStopped<T>(promise: Promise<T>): Promise<T | undefined> {
+    return Promise.race([promise, this.#stopping.then(() => undefined)]);
   }
 
   /** One client for all probes: connections stay. */

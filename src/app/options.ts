@@ -77,6 +77,9 @@ export interface QuorateNode extends AsyncDisposable {
   ready(options?: { readonly signal?: AbortSignal; readonly timeoutMs?: number }): Promise<void>;
   status(): Promise<NodeStatus>;
   on<E extends keyof NodeEvents>(event: E, listener: (event: NodeEvents[E]) => void): () => void;
-  /** Hands leadership over first, unless told not to. Idempotent. */
+  /**
+   * Hands leadership over first, and the role of a voter or stand-by where another member can take it, unless told not to; that takes 5 s
+   * at most. Idempotent.
+   */
   close(options?: { readonly handover?: boolean }): Promise<void>;
 }

@@ -8,6 +8,5 @@ export {
   type MemberState,
   type RoleChange,
   type RoleTargets,
-  wantedRole,
 } from './roles.ts';
 export { SNAPSHOT_THRESHOLDS, type SnapshotThresholds } from './snapshot-taker.ts';

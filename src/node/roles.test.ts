@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Role } from '../base/index.ts';
-import { adjustRoles, handoverRole, type MemberState, wantedRole } from './roles.ts';
+import { adjustRoles, handoverRole, type MemberState } from './roles.ts';
 
 const TARGETS = { voters: 3, standBys: 3 };
 
@@ -15,20 +15,6 @@ function members(text: string, domains = '', weights: readonly bigint[] = []): M
     weight: weights[i] ?? 0n,
   }));
 }
-
-describe('a starting node', () => {
-  test.each([
-    ['VP', 2n, undefined],
-    ['VPP', 3n, 'voter'],
-    ['VVVP', 4n, 'stand-by'],
-    ['VVvP', 4n, 'voter'],
-    ['VVVSSSP', 7n, undefined],
-    ['VVVS', 4n, undefined],
-    ['VVV', 9n, undefined],
-  ])('%s, node %s: %s', (text, id, role) => {
-    expect(wantedRole(members(text), id, TARGETS)).toBe(role);
-  });
-});
 
 describe('adjustment (roles-and-app.md §3.2)', () => {
   test.each([

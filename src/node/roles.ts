@@ -20,20 +20,6 @@ export interface RoleChange {
   readonly candidates: readonly NodeId[];
 }
 
-/** What a starting node wants to be (roles-and-app.md §3.1); undefined = stay what it is. */
-export function wantedRole(
-  members: readonly MemberState[],
-  self: NodeId,
-  targets: RoleTargets,
-): Role | undefined {
-  const me = members.find((member) => member.id === self);
-  if (members.length < 3 || me === undefined || me.role !== 'spare') return undefined;
-  const voters = members.filter((member) => member.role === 'voter' && member.online).length;
-  const standBys = members.filter((member) => member.role === 'stand-by' && member.online).length;
-  if (voters < targets.voters) return 'voter';
-  return standBys < targets.standBys ? 'stand-by' : undefined;
-}
-
 /** The next change that the leader should make (roles-and-app.md §3.2); undefined = all is as wanted. */
 export function adjustRoles(
   members: readonly MemberState[],
