@@ -7,6 +7,7 @@ test.each([
   ['server ID is not valid', 'MEMBER_NOT_FOUND', false],
   ['Resource not found', 'MEMBER_NOT_FOUND', false],
   ['server role is not valid', 'BAD_ROLE', false],
+  ['no voter would be left', 'LAST_VOTER', false],
   ['server ID already in use', 'DUPLICATE_ID', false],
   ['server address already in use', 'DUPLICATE_ADDRESS', false],
   ['no connection to remote server available', 'NO_CONNECTION', true],

@@ -13,6 +13,7 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
   ['server ID is not valid', refused('MEMBER_NOT_FOUND')],
   ['Resource not found', refused('MEMBER_NOT_FOUND')],
   ['server role is not valid', refused('BAD_ROLE')],
+  ['no voter would be left', refused('LAST_VOTER')],
   ['server ID already in use', refused('DUPLICATE_ID')],
   ['server address already in use', refused('DUPLICATE_ADDRESS')],
   ['no connection to remote server available', passing('NO_CONNECTION')],

@@ -289,6 +289,9 @@ describe('three nodes', () => {
     expect(await code(cluster.node(2n).add(9n, '10.0.0.9:9000'))).toBe('NOT_LEADER');
     expect(await code(node.remove(3n))).toBe(undefined);
     expect(node.status().members.map((member) => member.id)).toEqual([1n, 2n]);
+    expect(await code(node.assign(2n, 'spare'))).toBe(undefined);
+    expect(await code(node.remove(1n))).toBe('LAST_VOTER');
+    expect(await code(node.assign(1n, 'spare'))).toBe('LAST_VOTER');
   });
 });
 

@@ -23,6 +23,11 @@ const ERRORS: Readonly<Record<ChangeError, ErrorText>> = {
   'bad-id': { code: 'MEMBER_NOT_FOUND', message: 'server ID is not valid', retryable: false },
   'not-found': { code: 'MEMBER_NOT_FOUND', message: 'Resource not found', retryable: false },
   'bad-role': { code: 'BAD_ROLE', message: 'server role is not valid', retryable: false },
+  'last-voter': {
+    code: 'LAST_VOTER',
+    message: 'no voter would be left',
+    retryable: false,
+  },
   'duplicate-id': {
     code: 'DUPLICATE_ID',
     message: 'server ID already in use',

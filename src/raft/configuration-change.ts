@@ -20,13 +20,14 @@ export function changeConfiguration(
   const member = members.find((known) => known.id === id);
   if (change.kind === 'remove') {
     if (member === undefined) return 'bad-id';
-    return withVoter(members.filter((known) => known.id !== id)) ?? 'bad-id';
+    return withVoter(members.filter((known) => known.id !== id)) ?? 'last-voter';
   }
   if (member === undefined) return 'not-found';
   const { role } = change;
   if (member.role === role) return 'bad-role';
   return (
-    withVoter(members.map((known) => (known.id === id ? { ...known, role } : known))) ?? 'bad-role'
+    withVoter(members.map((known) => (known.id === id ? { ...known, role } : known))) ??
+    'last-voter'
   );
 }
 

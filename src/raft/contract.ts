@@ -138,6 +138,7 @@ export type ChangeError =
   | 'bad-id'
   | 'not-found'
   | 'bad-role'
+  | 'last-voter'
   | 'duplicate-id'
   | 'duplicate-address'
   | 'no-connection'
