@@ -11,6 +11,7 @@ import {
   encodeFilesParts,
   MessageReader,
   parameterSchema,
+  RESPONSE,
   RowSetReader,
   RowSetWriter,
   readTuple,
@@ -403,4 +404,12 @@ describe('message reader', () => {
     expect(reader.rest()).toEqual(hex('0102'));
     expect(reader.bufferedBytes).toBe(0);
   });
+});
+
+it('a Failure behind many rows without a zero byte is looked for once, not at every row', () => {
+  const body = new Uint8Array(24 + 2 ** 18 * 16).fill(0x11);
+  body.set(new ByteWriter().safe(1).text('x').finish());
+  const found = decodeClientResponse(RESPONSE.failure, 0, body, { afterQuery: true });
+  // There is none: the beginning is taken for it.
+  expect(found).toEqual({ type: 'failure', code: 1, message: 'x' });
 });

@@ -8,6 +8,8 @@ import {
 } from './message.ts';
 import { RowSetReader } from './row-set.ts';
 
+const WORD_BYTES = 8;
+
 /** Type numbers of responses (client-protocol.md §5). */
 export const RESPONSE = {
   failure: 0,
@@ -239,21 +241,23 @@ function decodeFiles(reader: ByteReader): ClientResponse {
  * exactly one word and one text are left.
  */
 function decodeFailure(body: Uint8Array, afterQuery: boolean): ClientResponse {
-  const whole = failureAt(body, 0);
+  // Looked for once: looking again at every row would take the square of the length.
+  const lastNul = body.lastIndexOf(0, body.length - WORD_BYTES - 1);
+  const whole = failureAt(body, 0, lastNul);
   if (whole !== undefined) return whole;
   if (afterQuery) {
-    const skipped = failureAfterRows(body);
+    const skipped = failureAfterRows(body, lastNul);
     if (skipped !== undefined) return skipped;
   }
   const reader = new ByteReader(body);
   return { type: 'failure', code: failureCode(reader.u64()), message: reader.text() };
 }
 
-function failureAfterRows(body: Uint8Array): ClientResponse | undefined {
+function failureAfterRows(body: Uint8Array, lastNul: number): ClientResponse | undefined {
   try {
     const rows = new RowSetReader(body);
     for (;;) {
-      const failure = failureAt(body, rows.offset);
+      const failure = failureAt(body, rows.offset, lastNul);
       if (failure !== undefined) return failure;
       if (rows.next() === undefined) return undefined;
     }
@@ -263,10 +267,13 @@ function failureAfterRows(body: Uint8Array): ClientResponse | undefined {
   }
 }
 
-/** A word and a text that end exactly at the end of the body. */
-function failureAt(body: Uint8Array, offset: number): ClientResponse | undefined {
-  const terminator = body.indexOf(0, offset + 8);
-  if (offset + 16 > body.length || terminator < body.length - 8) return undefined;
+/**
+ * A word and a text that end exactly at the end of the body. `lastNul`: where the last zero byte before the body's
+ * last word is; a text that goes beyond the last word begins behind it.
+ */
+function failureAt(body: Uint8Array, offset: number, lastNul: number): ClientResponse | undefined {
+  if (offset + 2 * WORD_BYTES > body.length || lastNul >= offset + WORD_BYTES) return undefined;
+  if (!body.includes(0, body.length - WORD_BYTES)) return undefined;
   const reader = new ByteReader(body, offset);
   return { type: 'failure', code: failureCode(reader.u64()), message: reader.text() };
 }
