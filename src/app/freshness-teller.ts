@@ -7,7 +7,7 @@ const INTERVAL_MS = 100;
 
 /**
  * Keeps the freshness word up to date: whenever entries were applied, and every 100 ms for what heartbeats tell. So an age read
- * from it is up to 100 ms (and a heartbeat) too high; it grows when consensus stands still.
+ * from it is up to 100 ms (and a heartbeat, or on the leader a read round) too high; it grows when consensus stands still.
  */
 export class FreshnessTeller {
   readonly #node: Pick<Node, 'freshness'>;

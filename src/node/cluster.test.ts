@@ -110,6 +110,22 @@ describe('three nodes', () => {
     expect(cluster.node(3n).leaderHint()).toEqual({ id: 1n, address: '10.0.0.1:9000' });
   });
 
+  test('a leader knows how old it is: an idle one serves bounded local reads, one that is cut off refuses them', async () => {
+    await cluster.three();
+    await cluster.execute(1n, 'SET a 1');
+    await cluster.run(5_000);
+    const local = { consistency: 'local', maxStalenessMs: 30, timeoutMs: 2_000 } as const;
+    expect((await cluster.execute(1n, 'SELECT a', local)).rows).toBe('1');
+    cluster.isolate(1n);
+    await cluster.run(60);
+    expect(cluster.node(1n).isLeader()).toBe(true);
+    expect(cluster.node(1n).freshness().ageMs).toBeGreaterThanOrEqual(60);
+    const refused = failureOf(await cluster.execute(1n, 'SELECT a', local));
+    expect(refused).toMatchObject({ code: 'TOO_STALE', retryable: true });
+    const lax = { ...local, maxStalenessMs: 10_000 };
+    expect((await cluster.execute(1n, 'SELECT a', lax)).rows).toBe('1');
+  });
+
   test('a write on a follower is refused with the leader, nothing executed', async () => {
     await cluster.three();
     const failure = failureOf(await cluster.execute(2n, 'SET a 1'));

@@ -1,6 +1,9 @@
 import type { LogIndex } from '../base/index.ts';
 
-/** How old this replica's state is, judged by what the leader said (DESIGN, level `local`). */
+/**
+ * How old this replica's state is (DESIGN, level `local`): on a follower judged by what the leader said, and when that arrived; on the
+ * leader by its read rounds, and when they began.
+ */
 export class Freshness {
   /** Clock.now() when everything then committed was known and applied here; −Infinity = never. */
   #freshAt = Number.NEGATIVE_INFINITY;
@@ -8,20 +11,20 @@ export class Freshness {
   #pending: { readonly commit: LogIndex; readonly at: number } | undefined;
   #leaderCommit = 0;
 
-  /** The leader's commit index arrived. */
-  heard(commit: LogIndex, applied: LogIndex, now: number): void {
+  /** Everything that was committed at the time `at` is at or below `commit`. */
+  heard(commit: LogIndex, applied: LogIndex, at: number): void {
     if (commit > this.#leaderCommit) this.#leaderCommit = commit;
     if (applied >= commit) {
-      this.#freshAt = now;
+      this.#freshAt = Math.max(this.#freshAt, at);
       this.#pending = undefined;
     } else {
-      this.#pending ??= { commit, at: now };
+      this.#pending ??= { commit, at };
     }
   }
 
   applied(index: LogIndex): void {
     if (this.#pending === undefined || index < this.#pending.commit) return;
-    this.#freshAt = this.#pending.at;
+    this.#freshAt = Math.max(this.#freshAt, this.#pending.at);
     this.#pending = undefined;
   }
 

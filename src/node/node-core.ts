@@ -55,6 +55,7 @@ export class NodeCore {
   transferring = false;
   elections = 0;
   #started = false;
+  #refreshing = false;
   #stopping: Promise<void> | undefined;
 
   constructor(options: NodeOptions, log: DurableLog, recovered: Recovered) {
@@ -94,9 +95,11 @@ export class NodeCore {
       machine.post({ kind: 'gate', open: !full }),
     );
     this.leadership = this.#newLeadership(seals, gate);
-    this.rounds = new ReadRounds((tag) =>
-      this.consensus.step({ kind: 'read', now: clock.now(), tag }),
-    );
+    this.rounds = new ReadRounds({
+      clock,
+      begin: (tag) => this.consensus.step({ kind: 'read', now: clock.now(), tag }),
+      current: (index, at) => this.replica.current(index, at),
+    });
     this.link = new LeaderLink({ network, clock, timeoutMs: 2 * this.electionTimeoutMs });
     this.desk = this.#newDesk(seals, gate);
     this.snapshots = new Snapshots({
@@ -372,10 +375,24 @@ export class NodeCore {
     else this.link.ask(leader.address, asker);
   }
 
-  /** How old what is published here may be; Infinity before a leader was heard. */
+  /**
+   * How old what is published here may be; Infinity before a leader was heard. A leader knows that it still is one by its read rounds:
+   * one that is cut off grows old like everybody else.
+   */
   staleness(): { readonly ageMs: number; readonly lag: number } {
-    if (this.raft.role !== 'leader') return this.replica.staleness();
-    return { ageMs: 0, lag: this.raft.commit - this.replica.applied.index };
+    const { ageMs, lag } = this.replica.staleness();
+    if (this.raft.role !== 'leader') return { ageMs, lag };
+    return { ageMs, lag: this.raft.commit - this.replica.applied.index };
+  }
+
+  /** On a leader: begins a read round, unless one begun by this is under way, so that its age becomes known. */
+  refreshAge(): void {
+    if (this.#refreshing || this.raft.role !== 'leader' || this.stopping) return;
+    this.#refreshing = true;
+    const done = (): void => {
+      this.#refreshing = false;
+    };
+    this.rounds.ask({ confirmed: done, failed: done });
   }
 
   #disk(full: boolean, detail: string): void {

@@ -1,4 +1,4 @@
-import type { LogIndex } from '../base/index.ts';
+import type { Clock, LogIndex } from '../base/index.ts';
 import type { ReadFailure } from '../raft/index.ts';
 
 export interface ReadAsker {
@@ -9,17 +9,29 @@ export interface ReadAsker {
 /** Rounds under way at most; a read that finds so many waits and shares the next one. */
 const ROUNDS = 2;
 
+export interface ReadRoundsOptions {
+  readonly clock: Pick<Clock, 'now'>;
+  /** Gives the core a `read` with this tag. */
+  begin(tag: number): void;
+  /** Everything committed when the round began, at `at`, is at or below `index`. */
+  current(index: LogIndex, at: number): void;
+}
+
+interface Round {
+  readonly askers: readonly ReadAsker[];
+  readonly begunAt: number;
+}
+
 /** Gathers reads into rounds: a round serves every read that arrived before it began (M6). */
 export class ReadRounds {
-  readonly #begin: (tag: number) => void;
-  readonly #running = new Map<number, readonly ReadAsker[]>();
+  readonly #options: ReadRoundsOptions;
+  readonly #running = new Map<number, Round>();
   #waiting: ReadAsker[] = [];
   #tag = 0;
   #begun = 0;
 
-  /** `begin` gives the core a `read` with this tag. */
-  constructor(begin: (tag: number) => void) {
-    this.#begin = begin;
+  constructor(options: ReadRoundsOptions) {
+    this.#options = options;
   }
 
   /** Rounds begun since the start. */
@@ -33,25 +45,27 @@ export class ReadRounds {
   }
 
   confirmed(tag: number, index: LogIndex): void {
-    const askers = this.#running.get(tag) ?? [];
+    const round = this.#running.get(tag);
     this.#running.delete(tag);
-    for (const asker of askers) asker.confirmed(index);
+    if (round === undefined) return;
+    this.#options.current(index, round.begunAt);
+    for (const asker of round.askers) asker.confirmed(index);
     this.#next();
   }
 
   failed(tag: number, reason: ReadFailure): void {
-    const askers = this.#running.get(tag) ?? [];
+    const round = this.#running.get(tag);
     this.#running.delete(tag);
-    for (const asker of askers) asker.failed(reason);
+    for (const asker of round?.askers ?? []) asker.failed(reason);
     this.#next();
   }
 
   #next(): void {
     if (this.#waiting.length === 0 || this.#running.size >= ROUNDS) return;
     const tag = ++this.#tag;
-    this.#running.set(tag, this.#waiting);
+    this.#running.set(tag, { askers: this.#waiting, begunAt: this.#options.clock.now() });
     this.#waiting = [];
     this.#begun++;
-    this.#begin(tag);
+    this.#options.begin(tag);
   }
 }

@@ -49,6 +49,11 @@ export class Replica {
     this.freshness.heard(commit, this.applied.index, this.#clock.now());
   }
 
+  /** A read round that began at `at` was confirmed: what was committed then is at or below `index`. */
+  current(index: LogIndex, at: number): void {
+    this.freshness.heard(index, this.applied.index, at);
+  }
+
   /** The machine has applied up to `index`. */
   advance(index: LogIndex): void {
     this.feed.applied(index);

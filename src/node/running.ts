@@ -177,7 +177,7 @@ export class Running implements RunningRequest, GateOwner, Limited {
         return;
       case 'staleness':
         this.#held.confirmed = true;
-        this.#checkStaleness();
+        this.#checkStaleness(false);
         return;
       case 'read-round':
         this.#readRound();
@@ -225,13 +225,22 @@ export class Running implements RunningRequest, GateOwner, Limited {
     this.#cancelWait = this.#desk.applied.when(index, () => this.#toReaderNow());
   }
 
-  #checkStaleness(): void {
+  #checkStaleness(asked: boolean): void {
     const { maxStalenessMs, maxStalenessEntries } = this.request;
     const { ageMs, lag } = this.#desk.staleness();
     const tooOld = maxStalenessMs !== undefined && ageMs > maxStalenessMs;
     const tooFar = maxStalenessEntries !== undefined && lag > maxStalenessEntries;
-    if (tooOld || tooFar) this.#fail(failures.tooStale(ageMs, lag));
+    if (tooOld && !asked && this.#desk.isLeader()) this.#becomeCurrent();
+    else if (tooOld || tooFar) this.#fail(failures.tooStale(ageMs, lag));
     else this.#toReaderNow();
+  }
+
+  /** A leader does not hear from others how old it is: it must ask whether it still leads. */
+  #becomeCurrent(): void {
+    const check = (): void => {
+      if (!this.#done) this.#checkStaleness(true);
+    };
+    this.#desk.confirm({ confirmed: check, failed: check });
   }
 
   #toReaderNow(): void {
