@@ -1,4 +1,4 @@
-/* A plain node of C dqlite: c-node ID ADDRESS DIRECTORY LATENCY_MS [THRESHOLD TRAILING]. Ends on SIGTERM. */
+/* A plain node of C dqlite: c-node ID ADDRESS DIRECTORY LATENCY_MS [THRESHOLD TRAILING [BIND]]. Ends on SIGTERM. */
 #include <dqlite.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 	int received;
 
 	if (argc < 5) {
-		fprintf(stderr, "usage: c-node ID ADDRESS DIRECTORY LATENCY_MS [THRESHOLD TRAILING]\n");
+		fprintf(stderr, "usage: c-node ID ADDRESS DIRECTORY LATENCY_MS [THRESHOLD TRAILING [BIND]]\n");
 		return 2;
 	}
 	sigemptyset(&set);
@@ -28,7 +28,7 @@ int main(int argc, char **argv)
 
 	if (dqlite_node_create(strtoull(argv[1], NULL, 10), argv[2], argv[3], &node) != 0)
 		return fail(node, "create");
-	if (dqlite_node_set_bind_address(node, argv[2]) != 0)
+	if (dqlite_node_set_bind_address(node, argc > 7 ? argv[7] : argv[2]) != 0)
 		return fail(node, "bind");
 	if (dqlite_node_set_network_latency_ms(node, (unsigned)atoi(argv[4])) != 0)
 		return fail(node, "latency");

@@ -1,0 +1,60 @@
+import { randomInt } from 'node:crypto';
+import process from 'node:process';
+import { type ChaosOptions, HELP, parseOptions } from './options.ts';
+import { RandomRun } from './random-run.ts';
+import { reportLines } from './report.ts';
+import { canMount } from './small-disk.ts';
+import { Stage } from './stage.ts';
+
+const startedMs = performance.now();
+
+function say(text: string): void {
+  console.log(`${((performance.now() - startedMs) / 1_000).toFixed(1).padStart(7)}  ${text}`);
+}
+
+async function random(options: ChaosOptions): Promise<boolean> {
+  const { seed, nodes, cNodes, faults } = options;
+  const withDisks = faults.has('disk');
+  if (withDisks && !canMount()) say('no disk is filled: that needs root and mount');
+  const stage = Stage.make({
+    ...options,
+    roles: seed % 2 === 0 ? 'auto' : 'manual',
+    diskMegabytes: withDisks ? options.diskMegabytes : undefined,
+  });
+  say(`seed ${seed}, ${nodes} nodes${cNodes > 0 ? ` (${cNodes} of C)` : ''}, in ${stage.root}`);
+  let good = false;
+  try {
+    const report = await new RandomRun(stage.fleet, options, say).run();
+    const anomalies = [...report.anomalies, ...stage.findings];
+    for (const line of reportLines({ ...report, anomalies })) console.log(line);
+    good = anomalies.length === 0;
+  } finally {
+    await stage.close(options.keep || !good);
+    if (!good) console.log(`data and logs are in ${stage.root}`);
+  }
+  return good;
+}
+
+function interrupt(code: number): void {
+  Stage.destroyAll();
+  process.exit(code);
+}
+
+async function main(): Promise<number> {
+  let options: ChaosOptions;
+  try {
+    options = parseOptions(process.argv.slice(2), randomInt(2 ** 32));
+  } catch (error) {
+    console.error(`chaos: ${error instanceof Error ? error.message : error}\n\n${HELP}`);
+    return 2;
+  }
+  if (options.help) {
+    console.log(HELP);
+    return 0;
+  }
+  process.once('SIGINT', () => interrupt(130));
+  process.once('SIGTERM', () => interrupt(143));
+  return (await random(options)) ? 0 : 1;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,164 @@
+import { SeededRandom } from '../base/index.ts';
+import type { FaultContext } from './fault.ts';
+import { FAULT_GROUPS } from './faults.ts';
+import type { Fleet } from './fleet.ts';
+import { Ledger } from './ledger.ts';
+import { Nemesis, type Rhythm } from './nemesis.ts';
+import type { ChaosOptions } from './options.ts';
+import { PlainPulse } from './plain-pulse.ts';
+import { ProcessUses } from './process-uses.ts';
+import { PULSE_TABLE, Pulse } from './pulse.ts';
+import { checkIntegrity, compareReplicas, restore } from './verdict.ts';
+import { eventually } from './waiting.ts';
+
+const DATABASE = 'chaos';
+/** After the faults, the cluster must serve within this time, and again agree and have its members. */
+const LIVENESS_MS = 60_000;
+const PULSES = 4;
+const PULSE_EVERY_MS = 20;
+const RHYTHM: Rhythm = { quietMs: [300, 3_000], faultMs: [300, 6_000] };
+
+/** What a run did and found. */
+export interface RunReport {
+  readonly ledgers: ReadonlyMap<string, Ledger>;
+  readonly faults: ReadonlyMap<string, number>;
+  /** From each harm to a leader to the acknowledgement of the first write that began after it. */
+  readonly failoverMs: readonly number[];
+  readonly uses: ProcessUses;
+  readonly anomalies: readonly string[];
+}
+
+/** A moment when a machine that led was harmed. */
+interface Hit {
+  readonly machine: string;
+  readonly atMs: number;
+}
+
+/** Load, faults for the length of the run, healing, proof. */
+export class RandomRun {
+  readonly #fleet: Fleet;
+  readonly #options: ChaosOptions;
+  readonly #note: (text: string) => void;
+  readonly #own = new Ledger();
+  readonly #plain = new Ledger();
+  readonly #hits: Hit[] = [];
+  readonly #uses: ProcessUses;
+  readonly #anomalies: string[] = [];
+
+  constructor(fleet: Fleet, options: ChaosOptions, note: (text: string) => void) {
+    this.#fleet = fleet;
+    this.#options = options;
+    this.#note = note;
+    this.#uses = new ProcessUses(fleet.machines);
+  }
+
+  async run(): Promise<RunReport> {
+    await this.#fleet.form();
+    await this.#createTables();
+    const pulses = this.#startPulses();
+    const nemeses = this.#nemeses();
+    this.#uses.start();
+    for (const nemesis of nemeses) nemesis.start();
+    await new Promise((resolve) => setTimeout(resolve, this.#options.milliseconds));
+    this.#note('the faults end');
+    await this.#attempt('the faults', async () => {
+      await Promise.all(nemeses.map((nemesis) => nemesis.stop()));
+    });
+    await restore(this.#fleet);
+    const healedMs = performance.now();
+    await this.#attempt('liveness', () =>
+      eventually('a write after the faults', LIVENESS_MS, async () =>
+        [this.#own, this.#plain].every((ledger) => ledger.firstAfter(healedMs) !== undefined),
+      ),
+    );
+    await this.#attempt('members', () => this.#fleet.settled(LIVENESS_MS));
+    this.#uses.stop();
+    await this.#attempt('the load', async () => {
+      await Promise.all(pulses.map((pulse) => pulse.stop()));
+    });
+    await this.#attempt('the proof', () => this.#prove());
+    return this.#report(nemeses);
+  }
+
+  async #createTables(): Promise<void> {
+    const { client, close } = this.#fleet.client('founder');
+    const database = client.database(DATABASE);
+    await database.executeMultiple(`${PULSE_TABLE}; CREATE TABLE plain (id INTEGER PRIMARY KEY);`);
+    await close();
+  }
+
+  #startPulses(): { stop(): Promise<void> }[] {
+    const demandsFresh = this.#options.cNodes === 0;
+    const common = { database: DATABASE, everyMs: PULSE_EVERY_MS, demandsFresh };
+    const pulses = Array.from(
+      { length: PULSES },
+      (_, i) =>
+        new Pulse({ ...common, client: this.#fleet.client(`pulse-${i}`), ledger: this.#own }),
+    );
+    const plain = new PlainPulse({
+      ...common,
+      network: this.#fleet.network('plain'),
+      servers: this.#fleet.addresses,
+      ledger: this.#plain,
+    });
+    for (const pulse of [...pulses, plain]) pulse.start();
+    return [...pulses, plain];
+  }
+
+  #nemeses(): Nemesis[] {
+    const { seed, faults } = this.#options;
+    return Object.values(FAULT_GROUPS).map((group, i) => {
+      const context: FaultContext = {
+        fleet: this.#fleet,
+        random: new SeededRandom(seed * 16 + i),
+        note: this.#note,
+        leaderHit: ({ name }) => this.#hits.push({ machine: name, atMs: performance.now() }),
+      };
+      const chosen = Object.entries(group).filter(([kind]) => faults.has(kind));
+      return new Nemesis(context, chosen, RHYTHM);
+    });
+  }
+
+  async #prove(): Promise<void> {
+    const { client, close } = this.#fleet.client('reader');
+    const database = client.database(DATABASE, { timeoutMs: LIVENESS_MS });
+    for (const [table, ledger] of [
+      ['pulse', this.#own],
+      ['plain', this.#plain],
+    ] as const) {
+      const rows = await database.query<{ id: number }>(`SELECT id FROM ${table}`);
+      const findings = ledger.check(new Set(rows.map(({ id }) => Number(id))));
+      this.#anomalies.push(...findings.map((finding) => `${table}: ${finding}`));
+    }
+    await close();
+    this.#anomalies.push(...(await checkIntegrity(this.#fleet, DATABASE)));
+    this.#anomalies.push(...(await compareReplicas(this.#fleet, DATABASE, LIVENESS_MS)));
+  }
+
+  /** What throws is a finding, and the proof goes on. */
+  async #attempt(what: string, run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#anomalies.push(`${what}: ${text}`);
+    }
+  }
+
+  #report(nemeses: readonly Nemesis[]): RunReport {
+    const failoverMs = this.#hits.flatMap(({ atMs }) => {
+      const servedMs = this.#own.firstAfter(atMs);
+      return servedMs === undefined ? [] : [servedMs - atMs];
+    });
+    return {
+      ledgers: new Map([
+        ['quorate', this.#own],
+        ['plain dqlite', this.#plain],
+      ]),
+      faults: new Map(nemeses.flatMap(({ counts }) => [...counts])),
+      failoverMs,
+      uses: this.#uses,
+      anomalies: [...this.#anomalies, ...this.#own.anomalies, ...this.#plain.anomalies],
+    };
+  }
+}
