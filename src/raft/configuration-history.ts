@@ -57,6 +57,10 @@ export class ConfigurationHistory {
     return this.#members.get(id);
   }
 
+  isMember(id: NodeId): boolean {
+    return this.#members.has(id);
+  }
+
   isVoter(id: NodeId): boolean {
     return this.#members.get(id)?.role === 'voter';
   }

@@ -109,7 +109,9 @@ export function onRequestVote(
   request: RequestVote,
 ): void {
   let granted = false;
-  if (!core.quarantined && (request.disrupt || !leaderIsAlive(core))) {
+  // A leader hands over to a voter; only a member's word is taken for it that the leader did.
+  const ordered = request.disrupt && core.configurations.isMember(from);
+  if (!core.quarantined && (ordered || !leaderIsAlive(core))) {
     if (!request.preVote && request.term > core.term) becomeFollower(core, request.term);
     granted = core.installation === undefined && deservesVote(core, request);
   }

@@ -51,6 +51,7 @@ import {
   snapshotFailed,
 } from './replication.ts';
 import { statusOf } from './status.ts';
+import { isIntruder } from './strangers.ts';
 import {
   abdicate,
   checkTransfer,
@@ -257,6 +258,7 @@ function appendEntries(
   message: AppendEntries,
   configurations: ReturnType<typeof checkEntries>,
 ): void {
+  if (isIntruder(core, from, message.term)) return;
   if (message.term < core.term) {
     reject(core, from, address, message.previousIndex);
     return;
@@ -268,8 +270,9 @@ function appendEntries(
 }
 
 function installOffered(core: Core, from: NodeId, address: string, message: InstallSnapshot): void {
-  if (message.term < core.term || from === core.id || !isPlausibleTerm(message.term)) {
-    if (message.term < core.term) reject(core, from, address, message.lastIndex);
+  const intruder = from === core.id || isIntruder(core, from, message.term);
+  if (message.term < core.term || intruder || !isPlausibleTerm(message.term)) {
+    if (message.term < core.term && !intruder) reject(core, from, address, message.lastIndex);
     core.effect({ kind: 'skip-install' });
     return;
   }
@@ -279,7 +282,8 @@ function installOffered(core: Core, from: NodeId, address: string, message: Inst
 
 function appendEntriesResult(core: Core, from: NodeId, result: AppendEntriesResult): void {
   if (result.term > core.term) {
-    becomeFollower(core, result.term);
+    // Only members are sent what this answers.
+    if (core.configurations.isMember(from)) becomeFollower(core, result.term);
     return;
   }
   const { leadership } = core;
