@@ -1,4 +1,4 @@
-import { QuorateError } from '../base/index.ts';
+import { type Outcome, QuorateError } from '../base/index.ts';
 import type { Call } from './call.ts';
 import { failureDetails, NotAnswered, withOutcome } from './errors.ts';
 import type { LeaderTracker } from './leader-tracker.ts';
@@ -111,7 +111,7 @@ export class Dispatcher {
     if (!(error instanceof QuorateError)) throw error;
     if (link === undefined) throw error;
     if (call.ended !== undefined && INTERRUPTED.has(error.code)) {
-      throw task.write ? withOutcome(call.ended, error.outcome ?? 'unknown', false) : call.ended;
+      throw task.write ? withOutcome(call.ended, outcomeOfAll(error), false) : call.ended;
     }
     failed.add(link.address);
     const notLeader = error.code === 'NOT_LEADER';
@@ -121,11 +121,21 @@ export class Dispatcher {
   }
 }
 
+/** How long to wait for a turn to write is the caller's business (`writeQueueMs`). */
+const QUEUE: ReadonlySet<string> = new Set(['WRITE_QUEUE_TIMEOUT', 'WRITE_QUEUE_FULL']);
+
 function mayRepeat(error: QuorateError, write: boolean): boolean {
   if (!write) return error.retryable || error.code === 'NOT_LEADER';
   if ((failureDetails(error)?.statementsInEffect ?? 0) > 0) return false;
   if (error.outcome === 'unknown' || error.outcome === 'committed') return false;
+  if (QUEUE.has(error.code)) return false;
   return error.code === 'NOT_LEADER' || (error.retryable && error.outcome === 'rolled-back');
+}
+
+/** A script of which a part is in effect is neither: its own error, which says so, is replaced by the end of the call. */
+function outcomeOfAll(error: QuorateError): Outcome {
+  if ((failureDetails(error)?.statementsInEffect ?? 0) > 0) return 'unknown';
+  return error.outcome ?? 'unknown';
 }
 
 /** The call ended before the write reached a server that would have executed it. */

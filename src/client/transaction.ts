@@ -165,7 +165,7 @@ export class RemoteTransaction extends ExecutorBase implements Transaction {
       // A script may have committed before the statement that failed.
       const committed = request.kind === 'script' && details.statementsInEffect > 0;
       this.#rolledBack = !committed && (error.outcome ?? 'rolled-back') === 'rolled-back';
-      return committed ? error : withOutcome(error, error.outcome ?? 'rolled-back');
+      return withOutcome(error, committed ? undefined : (error.outcome ?? 'rolled-back'));
     }
     return error;
   }

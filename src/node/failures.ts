@@ -142,8 +142,8 @@ export function fromSql(failure: SqlFailure, leader: string | undefined): Reques
 }
 
 /**
- * A failure of a script whose first `committed` statements are committed (S4): nobody may repeat it as a
- * whole, so it must not look like the loss of leadership, after which clients do that by themselves (S3).
+ * A failure of a script whose first `committed` statements are committed (S4): the outcome is that of the statement that failed. Nobody may
+ * repeat it as a whole, so it must not look like the loss of leadership, after which clients do that by themselves (S3).
  */
 export function afterCommit(
   failure: SqlFailure,
@@ -155,7 +155,7 @@ export function afterCommit(
   const repeats = dqliteCode === DQLITE_NOT_LEADER || dqliteCode === DQLITE_LEADERSHIP_LOST;
   return repeats
     ? { ...scriptCutShort(leader), statementIndex: committed }
-    : { ...plain, retryable: false };
+    : { ...plain, retryable: false, outcome: committed > 0 ? 'rolled-back' : 'unknown' };
 }
 
 const PLAIN_CODES: Readonly<Record<string, number>> = {

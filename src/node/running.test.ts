@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { logIndex, type Term } from '../base/index.ts';
 import type { Answer, SessionMessage } from '../machine/index.ts';
 import { ManualClock } from '../machine/testing/world.ts';
@@ -52,10 +52,12 @@ class Hall {
     return outcome;
   }
 
-  answer(answer: Pick<Answer, 'observed' | 'end'>): void {
+  answer(
+    answer: Pick<Answer, 'observed' | 'end'>,
+    state: Answer['state'] = { transaction: 'none', aborted: false, home: false },
+  ): void {
     const submit = this.posted.at(-1);
     if (submit?.kind !== 'submit') throw new Error('nothing was submitted');
-    const state = { transaction: 'none', aborted: false, home: false } as const;
     const { request: number, session } = submit;
     this.desk.answer({ kind: 'answer', session, request: number, rows: [], state, ...answer });
   }
@@ -118,5 +120,87 @@ test('a write whose epoch is remembered no more has an unknown outcome: it may h
   expect(outcome.result).toMatchObject({
     kind: 'failed',
     failure: { code: 'OUTCOME_UNKNOWN', outcome: 'unknown', retryable: false, dqliteCode: 10 },
+  });
+});
+
+describe('a failed write tells its outcome', () => {
+  const BUSY = { code: 'WRITE_QUEUE_TIMEOUT', message: 'locked', rawCode: 5, retryable: true };
+  const observed = { ...WROTE, sequence: 0, wrote: false };
+
+  test.each([
+    BUSY,
+    { ...BUSY, code: 'WRITE_QUEUE_FULL' },
+    { code: 'LEADERSHIP_TRANSFER', message: 'handed over', rawCode: 10506, retryable: true },
+    { code: 'SQLITE_CONSTRAINT', message: 'not null', rawCode: 1299, retryable: false },
+  ])('$code: rolled back', (failure) => {
+    const hall = new Hall();
+    const outcome = hall.run({});
+    hall.answer({ observed, end: { kind: 'failed', failure, results: [] } });
+    hall.gate.committed(logIndex(2));
+    expect(outcome.result).toMatchObject({
+      failure: { code: failure.code, outcome: 'rolled-back' },
+    });
+  });
+
+  test('a script that fails in the middle: that of the statement that failed, and how many stay in effect', () => {
+    const hall = new Hall();
+    const sql = 'insert into t values(1); insert into u values(2)';
+    const outcome = hall.run({ work: { action: 'script', sql, parameters: [], rows: 'drop' } });
+    const failure = {
+      code: 'SQLITE_ERROR',
+      message: 'no such table: u',
+      rawCode: 1,
+      statementIndex: 1,
+      retryable: false,
+    };
+    hall.answer({ observed: WROTE, end: { kind: 'failed', failure, results: [ONE] } });
+    hall.publish();
+    expect(outcome.result).toMatchObject({
+      results: [ONE],
+      failure: {
+        code: 'SQLITE_ERROR',
+        outcome: 'rolled-back',
+        statementIndex: 1,
+        retryable: false,
+      },
+    });
+  });
+
+  test('nothing is said of a statement whose transaction goes on, nor of one in a transaction that had ended before', () => {
+    const hall = new Hall();
+    const session = hall.desk.openSession({
+      readOnly: false,
+      transactionIdleMs: 0,
+      transactionTotalMs: 0,
+      lost: () => undefined,
+    });
+    const results: RequestResult[] = [];
+    const sink = {
+      rows: () => undefined,
+      end: (result: RequestResult) => void results.push(result),
+    };
+    const failing = (code: string, state: Answer['state']): void => {
+      session.submit(request('insert into t values(1)', {}), sink);
+      const failure = { ...BUSY, code };
+      hall.answer({ observed, end: { kind: 'failed', failure, results: [] } }, state);
+    };
+    hall.gate.committed(logIndex(2));
+    failing('SQLITE_CONSTRAINT', { transaction: 'write', aborted: false, home: true });
+    failing('TX_ABORTED', { transaction: 'none', aborted: true, home: true });
+    expect(results.map((result) => result.kind === 'failed' && result.failure.outcome)).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test('a request that no thread had when its time was over or it was interrupted has done nothing', () => {
+    const hall = new Hall();
+    const outcome = hall.run({});
+    hall.desk.stop();
+    expect(outcome.result).toMatchObject({ failure: { outcome: 'unknown' } });
+    const after = hall.run({});
+    expect(after.result).toMatchObject({
+      failure: { code: 'NODE_STOPPED', outcome: 'rolled-back' },
+    });
   });
 });

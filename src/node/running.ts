@@ -393,15 +393,23 @@ export class Running implements RunningRequest, GateOwner, Limited {
     const failure =
       observed.kind === 'speculative' && observed.wrote
         ? failures.afterCommit(end.failure, end.results.length, leader)
-        : failures.fromSql(end.failure, leader);
+        : this.#withOutcome(failures.fromSql(end.failure, leader));
     return { kind: 'failed', failure, results: end.results, inTransaction };
+  }
+
+  /** Nothing was written: a write was rolled back, unless its transaction goes on. What the transaction before came to is not known here. */
+  #withOutcome(failure: RequestFailure): RequestFailure {
+    const told = failure.outcome !== undefined || failure.code === 'TX_ABORTED';
+    const reads = this.request.work.action === 'describe' || this.#target?.isReader === true;
+    if (told || reads || this.session?.inTransaction === true) return failure;
+    return { ...failure, outcome: 'rolled-back' };
   }
 
   #fail(failure: RequestFailure): void {
     if (this.#done) return;
     const results: readonly StatementResult[] = [];
     const inTransaction = this.session?.inTransaction ?? false;
-    this.#finish({ kind: 'failed', failure, results, inTransaction });
+    this.#finish({ kind: 'failed', failure: this.#withOutcome(failure), results, inTransaction });
   }
 
   #finish(result: RequestResult | undefined): void {
