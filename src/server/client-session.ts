@@ -124,6 +124,11 @@ export class ClientSession {
   }
 
   #acceptExtension({ type, body }: WireMessage): void {
+    if (this.#plain?.dumping === true) {
+      this.#end('a message of the extension during a Dump');
+      return;
+    }
+    this.#plain?.share();
     try {
       this.#extension?.accept(type, body);
     } catch (error) {

@@ -31,6 +31,8 @@ const SCHEMAS: ReadonlySet<number> = new Set([
   REQUEST.querySql,
 ]);
 
+const DUMP_ELSEWHERE = failure(FAILURE.error, 'Dump needs a connection without the extension');
+
 /** The server's side of dqlite's client protocol on one connection: requests one after another, in order. */
 export class PlainSession {
   readonly #context: SessionContext;
@@ -46,11 +48,23 @@ export class PlainSession {
   /** Lost while its request ran: closed when that is answered. */
   #leftover: NodeSession | undefined;
   #wakeDump: (() => void) | undefined;
+  #dumping = false;
+  #shared = false;
 
   constructor(context: SessionContext, output: SessionOutput, legacy: boolean) {
     this.#context = context;
     this.#output = output;
     this.#legacy = legacy;
+  }
+
+  /** Parts of one message leave one by one: nothing else may stand between them. */
+  get dumping(): boolean {
+    return this.#dumping;
+  }
+
+  /** The extension is spoken on this connection too: its messages may leave at any time. */
+  share(): void {
+    this.#shared = true;
   }
 
   /** More than enough is waiting: do not read on. */
@@ -160,7 +174,8 @@ export class PlainSession {
         this.#finish({ type: 'empty' });
         return;
       case 'dump':
-        this.#dump(request.name).catch((error: unknown) => this.#output.end(String(error)));
+        if (this.#shared) this.#finish(DUMP_ELSEWHERE);
+        else this.#dump(request.name).catch((error: unknown) => this.#output.end(String(error)));
         return;
       default:
         this.#node(request);
@@ -242,8 +257,10 @@ export class PlainSession {
   }
 
   async #dump(name: string): Promise<void> {
+    this.#dumping = true;
     const image = await this.#context.services.image(name);
     if (image === undefined) {
+      this.#dumping = false;
       this.#finish(failure(FAILURE.databaseNotFound, 'database does not exists'));
       return;
     }
@@ -256,6 +273,7 @@ export class PlainSession {
         });
       }
     }
+    this.#dumping = false;
     this.#finish(undefined);
   }
 }

@@ -1,6 +1,8 @@
 import type { Target } from '../target.ts';
+import { clientLinkTarget } from './client-link.ts';
 import { clientRequestsTarget } from './client-requests.ts';
 import { clientResponsesTarget } from './client-responses.ts';
+import { directoryTarget } from './directory.ts';
 import {
   commandTarget,
   configurationTarget,
@@ -8,9 +10,12 @@ import {
   pageOneTarget,
   snapshotMetaTarget,
 } from './formats.ts';
+import { identityTarget } from './identity.ts';
 import { lz4BlockTarget, lz4FrameTarget } from './lz4.ts';
+import { raftCoreTarget } from './raft-core.ts';
 import { raftStreamTarget } from './raft-stream.ts';
 import { segmentsTarget } from './segments.ts';
+import { sessionTarget } from './session.ts';
 import { snapshotContentTarget } from './snapshot-content.ts';
 
 /** Everything that is fuzzed. */
@@ -27,4 +32,9 @@ export const TARGETS: readonly Target[] = [
   lz4FrameTarget,
   lz4BlockTarget,
   pageOneTarget,
+  identityTarget,
+  directoryTarget,
+  sessionTarget,
+  clientLinkTarget,
+  raftCoreTarget,
 ];
