@@ -1,4 +1,5 @@
 import type { Disk, DiskFile, FileInfo, OpenMode } from '../base/index.ts';
+import { neverFull } from './errors.ts';
 
 /** What was asked of the disk since the log was opened. */
 export interface DiskCounters {
@@ -36,7 +37,8 @@ export class CountingDisk implements Disk {
 
   syncDirectory(): Promise<void> {
     this.counters.syncs++;
-    return this.#disk.syncDirectory();
+    // A name may stand there or not: the log cannot go on as after a refused write.
+    return neverFull(this.#disk.syncDirectory());
   }
 
   lock(): Promise<{ release(): Promise<void> }> {

@@ -1,288 +1,208 @@
+import { writeFileSync } from 'node:fs';
+import process from 'node:process';
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import {
-  assert,
-  type Configuration,
-  type Entry,
   logIndex,
+  QuorateError,
   type Random,
   randomBelow,
   SeededRandom,
   term,
 } from '../base/index.ts';
-import type { PersistOperation, SnapshotInfo } from '../raft/index.ts';
 import { type DiskCall, type DiskFault, SimulatedDisk } from '../sim/disk.ts';
-import { type DurableLog, openLog, type Recovered } from './index.ts';
 import { scanClosedSegment } from './segment-scan.ts';
+import {
+  applies,
+  diskWith,
+  drawOf,
+  failing,
+  type Image,
+  imageOf,
+  WAYS,
+  type Way,
+} from './testing/disk-faults.ts';
+import { LogDriver } from './testing/log-driver.ts';
+import { EVERYTHING, SCENARIOS, type Scenario } from './testing/scenarios.ts';
 
-const SEGMENT_BYTES = 4096;
-const CONFIGURATION: Configuration = {
-  members: [{ id: 1n, address: '10.0.0.1:9001', role: 'voter' }],
-};
-/** An empty state machine: format 1, no databases. */
-const CONTENT = Uint8Array.of(1, ...new Uint8Array(15));
-
-/** What may be on disk: everything acknowledged, and a beginning of what was not. */
-interface State {
-  readonly term: number;
-  readonly vote: bigint;
-  /** Entry at index i at position i − 1, as text; '*' is covered by an installed snapshot. */
-  readonly log: readonly string[];
-}
-
-function textOf(entry: Entry): string {
-  return `${entry.term}/${entry.type}/${entry.data.length}/${entry.data[0]}`;
-}
-
-/** Drives a log and remembers which states its disk may be in. */
-class Driver {
-  log: DurableLog;
-  /** The first is acknowledged, the others are possible; the last is what was asked for. */
-  #states: State[];
-  #snapshots: number[];
-  #serial = 0;
-  readonly #disk: SimulatedDisk;
-
-  constructor(disk: SimulatedDisk, log: DurableLog, recovered: Recovered, before?: Driver) {
-    this.#disk = disk;
-    this.log = log;
-    this.#snapshots = [recovered.snapshot?.index ?? 0];
-    const missing = recovered.firstIndex - 1;
-    const entries = [...Array(missing).fill('*'), ...recovered.entries.map(textOf)];
-    this.#states = [{ term: recovered.term, vote: recovered.vote, log: entries }];
-    this.#serial = before === undefined ? 0 : before.#serial + 1;
-  }
-
-  static async open(disk: SimulatedDisk, before?: Driver): Promise<Driver> {
-    const { log, recovered } = await openLog(disk.mount(), { segmentBytes: SEGMENT_BYTES });
-    before?.check(recovered);
-    return new Driver(disk, log, recovered, before);
-  }
-
-  get last(): State {
-    const state = this.#states.at(-1);
-    assert(state !== undefined, 'a state is always there');
-    return state;
-  }
-
-  get lastIndex(): number {
-    return this.last.log.length;
-  }
-
-  get snapshotIndex(): number {
-    return this.#snapshots.at(-1) ?? 0;
-  }
-
-  entry(sizeBytes: number): Entry {
-    this.#serial = (this.#serial + 1) % 251;
-    const data = new Uint8Array(sizeBytes).fill(this.#serial);
-    return { term: term(Math.max(1, this.last.term)), type: 'command', data };
-  }
-
-  #append(sizes: readonly number[]): PersistOperation {
-    const first = logIndex(this.lastIndex + 1);
-    return { kind: 'append', first, entries: sizes.map((size) => this.entry(size)) };
-  }
-
-  /** Issues operations; they are acknowledged when the promise resolves. Sizes mean: append such entries. */
-  async persist(...work: readonly (PersistOperation | readonly number[])[]): Promise<void> {
-    const operations = work.map((each) => {
-      const operation = 'kind' in each ? each : this.#append(each);
-      this.#issue(operation);
-      return operation;
-    });
-    const reached = this.last;
-    const done = this.log.persist(operations);
-    await done;
-    const at = this.#states.indexOf(reached);
-    if (at > 0) this.#states.splice(0, at);
-  }
-
-  #issue(operation: PersistOperation): void {
-    const { last } = this;
-    if (operation.kind === 'metadata') {
-      this.#states.push({ ...last, term: operation.term, vote: operation.vote });
-    } else if (operation.kind === 'append') {
-      this.#states.push({ ...last, log: [...last.log, ...operation.entries.map(textOf)] });
-    } else {
-      for (let length = last.log.length - 1; length >= operation.from - 1; length--) {
-        this.#states.push({ ...last, log: last.log.slice(0, length) });
-      }
-    }
-  }
-
-  info(index: number): SnapshotInfo {
-    const text = this.last.log[index - 1] ?? '1/';
-    const entryTerm = text === '*' ? this.last.term : Number(text.split('/')[0]);
-    return {
-      index: logIndex(index),
-      term: term(entryTerm),
-      configurationIndex: logIndex(1),
-      configuration: CONFIGURATION,
-    };
-  }
-
-  async snapshot(index: number, trailing: number): Promise<void> {
-    this.#snapshots.push(index);
-    const writer = await this.log.beginSnapshot(this.info(index), CONTENT.length, trailing);
-    await writer.write(CONTENT);
-    await writer.finish();
-    this.#snapshots = [index];
-  }
-
-  async install(info: SnapshotInfo): Promise<void> {
-    this.#snapshots.push(info.index);
-    const state = { ...this.last, log: Array<string>(info.index).fill('*') };
-    this.#states.push(state);
-    const writer = await this.log.beginInstall(info, CONTENT.length);
-    await writer.write(CONTENT);
-    await writer.finish();
-    this.#states = [state];
-    this.#snapshots = [info.index];
-  }
-
-  /** After a full disk: what failed must not be there. */
-  forget(): void {
-    this.#states.splice(1);
-  }
-
-  /** What is found after a crash must be one of the possible states. */
-  check(recovered: Recovered): void {
-    expect(recovered.quarantineReason).toBeUndefined();
-    const base = recovered.snapshot?.index ?? 0;
-    expect(this.#snapshots).toContain(base);
-    expect(recovered.firstIndex).toBeLessThanOrEqual(base + 1);
-    const found = recovered.entries.map(textOf);
-    const matches = this.#states.some((state) => {
-      if (Math.max(base, state.log.length) !== recovered.lastIndex) return false;
-      const behind = recovered.term > state.term;
-      if (!behind && (state.term !== recovered.term || state.vote !== recovered.vote)) return false;
-      return found.every((text, at) => {
-        const index = recovered.firstIndex + at;
-        return state.log[index - 1] === text || (index <= base && state.log[index - 1] === '*');
-      });
-    });
-    if (!matches) {
-      const { term: foundTerm, vote, firstIndex } = recovered;
-      const message = `found term ${foundTerm} vote ${vote} from ${firstIndex} ${found.join(' ')}, snapshot ${base}; files ${this.#disk.names().join(' ')}; possible:\n${this.#states
-        .map((state) => `term ${state.term} vote ${state.vote} ${state.log.join(' ')}`)
-        .join('\n')}`;
-      throw new Error(message);
-    }
-  }
-}
-
-/** All kinds of work, touching every code path that writes. */
-async function scenario(driver: Driver): Promise<void> {
-  if (driver.lastIndex === 0) {
-    await driver.persist({
-      kind: 'append',
-      first: logIndex(1),
-      entries: [{ term: term(1), type: 'configuration', data: new Uint8Array(40).fill(7) }],
-    });
-  }
-  await driver.persist({ kind: 'metadata', term: term(2), vote: 0n });
-  await driver.persist({ kind: 'metadata', term: term(2), vote: 3n });
-  await driver.persist([8], [800, 16]);
-  await Promise.all([
-    driver.persist([1200]),
-    driver.persist([8, 8], [24]),
-    driver.persist([2000]),
-    driver.persist([1504]),
-  ]);
-  await driver.persist({ kind: 'truncate', from: logIndex(driver.lastIndex - 1) });
-  await driver.persist({ kind: 'metadata', term: term(3), vote: 0n }, [600, 600], [9000], [64]);
-  await driver.snapshot(driver.lastIndex - 3, 4);
-  await driver.persist([3000]);
-  await driver.persist({ kind: 'truncate', from: logIndex(driver.lastIndex) }, [16]);
-  await driver.snapshot(driver.lastIndex, 0);
-  await driver.persist([100 * 8], [3000]);
-  await driver.install({ ...driver.info(1), index: logIndex(driver.lastIndex + 5), term: term(3) });
-  await driver.persist({ kind: 'metadata', term: term(4), vote: 1n }, [8]);
-  await driver.snapshot(driver.lastIndex, 100);
-  await driver.log.close();
-}
-
-async function countCalls(): Promise<number> {
-  const disk = new SimulatedDisk({ random: new SeededRandom(1) });
-  const driver = await Driver.open(disk);
-  await scenario(driver);
-  const calls = disk.calls;
-  const again = await Driver.open(disk, driver);
-  await again.log.close();
-  return calls;
-}
-
-/** Waits until background work of a dead process has ended, so that runs do not mix. */
-async function settle(log: DurableLog): Promise<void> {
-  await log.close().catch(() => undefined);
-}
-
-const FAULTS: readonly (readonly [string, DiskFault])[] = [
-  ['EIO', { kind: 'error', code: 'EIO' }],
-  ['ENOSPC', { kind: 'error', code: 'ENOSPC' }],
-  ['a short write, then EIO', { kind: 'short', code: 'EIO' }],
-  ['a short write, then ENOSPC', { kind: 'short', code: 'ENOSPC' }],
-  ['power loss before', { kind: 'crash-before' }],
-  ['power loss after', { kind: 'crash-after' }],
-];
-
+/** Draws for each call and way in the long run (npm run test:crash); 0: the ways take turns from call to call. */
+const DRAWS = Number(process.env.CRASH_DRAWS ?? 0);
+/** Every so many calls fail in one way in the short run. */
+const TURN = 4;
 /** Errors that a fault may cause; anything else is a defect. */
 const EXPECTED = new Set(['DISK_FAILED', 'DISK_FULL', 'LOG_CLOSED', 'ECRASHED']);
 
-async function runWithFault(number: number, fault: DiskFault, seed: number): Promise<void> {
-  const random = new SeededRandom(seed);
-  const disk = new SimulatedDisk({ random });
-  disk.setFault((call: DiskCall) => (call.number === number ? fault : undefined));
-  let driver: Driver | undefined;
-  try {
-    driver = await Driver.open(disk);
-    await scenario(driver);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (typeof code !== 'string' || !EXPECTED.has(code)) throw error;
-  }
-  if (driver !== undefined) await settle(driver.log);
-  disk.setFault(undefined);
-  if (random.float() < 0.7) disk.crash();
-  else disk.kill();
-  expectExactSegments(disk);
-  // The start itself may be interrupted, too.
-  if (random.float() < 0.5) {
-    const at = disk.calls + 1 + randomBelow(random, 30);
-    disk.setFault((call) => (call.number === at ? { kind: 'crash-after' } : undefined));
-    const interrupted = await openLog(disk.mount(), { segmentBytes: SEGMENT_BYTES }).catch(
-      () => undefined,
-    );
-    if (interrupted !== undefined) {
-      driver?.check(interrupted.recovered);
-      await settle(interrupted.log);
-    }
-    disk.setFault(undefined);
-    disk.crash();
-  }
-  const again = await Driver.open(disk, driver);
-  await again.persist([8]);
-  await again.log.close();
-  const last = await Driver.open(disk, again);
-  await last.log.close();
+/** A scenario with its beginning and its disk calls. */
+interface Prepared {
+  readonly scenario: Scenario;
+  readonly image: Image;
+  /** Knows what the image holds. */
+  readonly before: LogDriver | undefined;
+  /** Kinds of the calls that it makes, the first start among them. */
+  readonly calls: readonly DiskCall[];
 }
 
-describe('every disk call fails once', () => {
-  it.each(FAULTS)('by %s', async (_name, fault) => {
-    const calls = await countCalls();
-    expect(calls).toBeGreaterThan(100);
-    for (let number = 1; number <= calls; number++) {
-      for (let seed = 1; seed <= 2; seed++) {
-        try {
-          await runWithFault(number, fault, seed * 1000 + number);
-        } catch (error) {
-          throw new Error(`call ${number}, seed ${seed * 1000 + number}`, { cause: error });
+async function prepare(scenario: Scenario): Promise<Prepared> {
+  const disk = new SimulatedDisk({ random: new SeededRandom(1) });
+  let before: LogDriver | undefined;
+  if (scenario.prepare !== undefined) {
+    before = await LogDriver.open(disk);
+    await scenario.prepare(before);
+    // Killed, not closed: open segments are there.
+    disk.crash();
+    await before.log.close().catch(() => undefined);
+  }
+  const image = imageOf(disk);
+  const trial = diskWith(image, new SeededRandom(1));
+  const calls: DiskCall[] = [];
+  trial.setFault((call) => {
+    calls.push(call);
+    return undefined;
+  });
+  const driver = await LogDriver.open(trial, before);
+  await scenario.run(driver);
+  const count = calls.length;
+  await driver.log.close();
+  return { scenario, image, before, calls: calls.slice(0, count) };
+}
+
+/** One scenario in which one call fails; the directory is then opened until it is seen to be sound. */
+async function runWithFault(prepared: Prepared, number: number, way: Way, draw: number) {
+  const seed = number * 1000 + draw;
+  const crashes = way.fault.kind.startsWith('crash');
+  const disk = diskWith(prepared.image, crashes ? drawOf(draw, seed) : new SeededRandom(seed));
+  disk.setFault(failing(way, number));
+  let driver: LogDriver | undefined;
+  try {
+    driver = await LogDriver.open(disk, prepared.before);
+    await prepared.scenario.run(driver);
+  } catch (error) {
+    const code = codeOf(error);
+    if (!EXPECTED.has(code)) throw error;
+    disk.setFault(undefined);
+    const goesOn = code === 'DISK_FULL' && driver?.closing === false;
+    if (goesOn && driver?.log.statistics().state !== 'failed') await driver?.goOn();
+  }
+  if (!way.persistent) disk.setFault(undefined);
+  // A process that saw an error ends in order or is killed; then power may be lost, too.
+  if (draw % 2 === 0) await driver?.log.close().catch(() => undefined);
+  if (draw % 3 === 0) disk.kill();
+  else disk.crash();
+  await driver?.log.close().catch(() => undefined);
+  disk.setFault(undefined);
+  expectExactSegments(disk);
+  await expectSound(disk, driver ?? prepared.before);
+}
+
+/** The directory holds what it must, opens the same a second time, works, and loses nothing of that to a power loss. */
+async function expectSound(disk: SimulatedDisk, before: LogDriver | undefined): Promise<void> {
+  const first = await LogDriver.open(disk, before);
+  await first.log.close();
+  const second = await LogDriver.open(disk, first);
+  await second.metadata(second.last.term + 1, 2n);
+  await second.persist([8]);
+  disk.crash();
+  await second.log.close().catch(() => undefined);
+  const third = await LogDriver.open(disk, second);
+  await third.log.close();
+  const left = disk
+    .names()
+    .filter((name) => !/^(metadata[12]|quorate-floor|snapshot-.*|\d{16}-\d{16})$/.test(name));
+  expect(left).toEqual([]);
+  const { snapshots, closedSegments } = third.log.statistics();
+  expect(disk.names().filter((name) => name.startsWith('snapshot-')).length).toBe(2 * snapshots);
+  expect(snapshots).toBeLessThanOrEqual(3);
+  expect(disk.names().filter((name) => /^\d/.test(name)).length).toBe(closedSegments);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
+
+const counts = new Map<string, Map<string, number>>();
+
+describe('every disk call of every scenario fails', () => {
+  it.each(WAYS.map((way, turn) => [way.name, way, turn] as const))(
+    'by %s',
+    async (_name, way, turn) => {
+      const row = new Map<string, number>();
+      counts.set(way.name, row);
+      for (const scenario of SCENARIOS) {
+        const prepared = await prepare(scenario);
+        expect(prepared.calls.length).toBeGreaterThan(10);
+        for (const call of prepared.calls) {
+          if (!applies(way, call)) continue;
+          if (DRAWS === 0 && (call.number + turn) % TURN !== 0) continue;
+          for (let at = 0; at < Math.max(DRAWS, 1); at++) {
+            const draw = DRAWS > 0 ? at : Math.floor(call.number / TURN) % 6;
+            try {
+              await runWithFault(prepared, call.number, way, draw);
+            } catch (error) {
+              const where = `${scenario.name}: call ${call.number} (${call.kind} ${call.name}), draw ${draw}`;
+              throw new QuorateError('CRASH', `${where}: ${String(error)}`, { cause: error });
+            }
+            row.set(scenario.name, (row.get(scenario.name) ?? 0) + 1);
+          }
         }
       }
-    }
+    },
+  );
+
+  afterAll(() => {
+    const file = process.env.CRASH_TABLE;
+    if (file !== undefined) writeFileSync(file, table());
   });
 });
+
+/** Runs by scenario and way, as Markdown. */
+function table(): string {
+  const ways = [...counts.keys()];
+  const lines = [`| scenario | ${ways.join(' | ')} |`, `|---|${'---:|'.repeat(ways.length)}`];
+  for (const { name } of SCENARIOS) {
+    lines.push(`| ${name} | ${ways.map((way) => counts.get(way)?.get(name) ?? 0).join(' | ')} |`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** A start that is interrupted at each of its calls, and once more while it is repeated. */
+it('a start that is interrupted twice finds the same', async () => {
+  const prepared = await prepare(EVERYTHING);
+  // A start of an ordinary directory is cheap; those after a crash at every call are many.
+  const step = DRAWS > 0 ? 1 : 20;
+  for (let number = 1; number <= prepared.calls.length; number += step) {
+    const disk = diskWith([], new SeededRandom(number));
+    disk.setFault((call) => (call.number === number ? { kind: 'crash-after' } : undefined));
+    const driver = await LogDriver.open(disk).catch(() => undefined);
+    await (driver === undefined ? undefined : EVERYTHING.run(driver).catch(() => undefined));
+    await driver?.log.close().catch(() => undefined);
+    disk.setFault(undefined);
+    await interruptStarts(imageOf(disk), driver, number);
+  }
+});
+
+async function interruptStarts(image: Image, before: LogDriver | undefined, seed: number) {
+  const random = new SeededRandom(seed);
+  for (let number = 1; ; number++) {
+    const disk = diskWith(image, drawOf(number % 4, seed * 1000 + number));
+    if (!(await interruptedAt(disk, before, number))) return;
+    await interruptedAt(disk, before, disk.calls + 1 + randomBelow(random, 20));
+    await expectSound(disk, before);
+  }
+}
+
+/** Opens the log; power is lost at this call. False when the start and the end made fewer calls. */
+async function interruptedAt(disk: SimulatedDisk, before: LogDriver | undefined, number: number) {
+  disk.setFault((call) => (call.number === number ? { kind: 'crash-after' } : undefined));
+  const driver = await LogDriver.open(disk, before).catch((error: unknown) => {
+    if (!EXPECTED.has(codeOf(error))) throw error;
+    return undefined;
+  });
+  await driver?.log.close().catch(() => undefined);
+  disk.setFault(undefined);
+  if (disk.calls < number) return false;
+  disk.crash();
+  return true;
+}
 
 /**
  * C loads a closed segment only when it ends with its last batch, and takes the length from the file: what a
@@ -303,9 +223,9 @@ function expectExactSegments(disk: SimulatedDisk): void {
 async function randomLives(seed: number): Promise<void> {
   const random = new SeededRandom(seed);
   const disk = new SimulatedDisk({ random });
-  let driver: Driver | undefined;
+  let driver: LogDriver | undefined;
   for (let life = 0; life < 4; life++) {
-    driver = await Driver.open(disk, driver);
+    driver = await LogDriver.open(disk, driver);
     const end = disk.calls + 1 + randomBelow(random, 120);
     const how: DiskFault = { kind: random.float() < 0.5 ? 'crash-before' : 'crash-after' };
     disk.setFault((call) => (call.number === end ? how : undefined));
@@ -315,15 +235,15 @@ async function randomLives(seed: number): Promise<void> {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (code !== 'DISK_FAILED') throw error;
     }
-    await settle(driver.log);
+    await driver.log.close().catch(() => undefined);
     disk.setFault(undefined);
     expectExactSegments(disk);
   }
-  const again = await Driver.open(disk, driver);
+  const again = await LogDriver.open(disk, driver);
   await again.log.close();
 }
 
-async function randomWork(driver: Driver, random: Random): Promise<void> {
+async function randomWork(driver: LogDriver, random: Random): Promise<void> {
   const size = () => 8 * (1 + randomBelow(random, random.float() < 0.1 ? 900 : 60));
   const choice = random.float();
   const { lastIndex, snapshotIndex } = driver;

@@ -230,7 +230,10 @@ export class DurableLog {
       if (this.#queue.broken !== undefined) await this.#segments.abandon();
       else {
         await this.#segments.close();
-        await this.#writeFloor();
+        // The floor is an extra: a full disk need not spoil the end.
+        await this.#writeFloor().catch((error: unknown) => {
+          if (!isFull(error)) throw error;
+        });
       }
     } catch (error) {
       await this.#segments.abandon();

@@ -56,3 +56,16 @@ export function isFull(error: unknown): boolean {
   if (error instanceof DiskError) return error.code === 'ENOSPC' || error.code === 'EDQUOT';
   return error instanceof QuorateError && error.code === 'DISK_FULL';
 }
+
+/**
+ * Waits for a sync that must not be tried again: when it fails for lack of space, too, what it should have written may be lost.
+ * A full disk then counts as a failed one.
+ */
+export async function neverFull(syncing: Promise<void>): Promise<void> {
+  try {
+    await syncing;
+  } catch (error) {
+    if (!(error instanceof DiskError && isFull(error))) throw error;
+    throw new DiskError('EIO', `what was written may be lost: ${error.message}`, error);
+  }
+}

@@ -2,7 +2,8 @@ import { ByteReader, ByteWriter, type Disk } from '../base/index.ts';
 import { crc32 } from '../wire/index.ts';
 import { readWhole, writeInPlace } from './whole-file.ts';
 
-const NAME = 'quorate-floor';
+/** Name of the file. */
+export const FLOOR_NAME = 'quorate-floor';
 const BYTES = 40;
 const FORMAT = 1;
 
@@ -36,7 +37,7 @@ export class FloorFile {
   async write(floor: Floor): Promise<void> {
     // Until the write ends it is unknown which of the two is on disk: remember the higher one.
     if ((this.#current?.index ?? 0) < floor.index) this.#current = floor;
-    await writeInPlace(this.#disk, NAME, encode(floor));
+    await writeInPlace(this.#disk, FLOOR_NAME, encode(floor));
     this.#current = floor;
   }
 
@@ -51,13 +52,13 @@ export async function loadFloor(
   disk: Disk,
   sizes: ReadonlyMap<string, number>,
 ): Promise<Floor | undefined> {
-  if (sizes.get(NAME) !== BYTES) return undefined;
-  return decode(await readWhole(disk, NAME, BYTES));
+  if (sizes.get(FLOOR_NAME) !== BYTES) return undefined;
+  return decode(await readWhole(disk, FLOOR_NAME, BYTES));
 }
 
 /** Forgets the floor, for a directory without a log that is given to a new node. */
 export async function removeFloor(disk: Disk): Promise<void> {
-  await disk.remove(NAME);
+  await disk.remove(FLOOR_NAME);
   await disk.syncDirectory();
 }
 

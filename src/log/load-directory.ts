@@ -8,7 +8,7 @@ import {
   type SnapshotFile,
   sortListing,
 } from './file-names.ts';
-import { type Floor, loadFloor } from './floor-file.ts';
+import { FLOOR_NAME, type Floor, loadFloor } from './floor-file.ts';
 import { type LoadedMetadata, loadMetadata } from './metadata-file.ts';
 import { type ScannedSegment, scanClosedSegment, scanOpenSegment } from './segment-scan.ts';
 import {
@@ -59,7 +59,7 @@ export interface Cleanup {
   readonly shorten: readonly ClosedSegment[];
   readonly close: readonly SegmentToClose[];
   /** Files written in place: a write that the last process did not see finished is made durable. */
-  readonly sync: readonly string[];
+  readonly rewrite: readonly { readonly name: string; readonly sizeBytes: number }[];
 }
 
 /**
@@ -76,9 +76,11 @@ export async function loadDirectory(disk: Disk): Promise<LoadedDirectory> {
   const notes = loader.notes;
   const doubt = metadata.doubt ?? floorDoubt(floor, metadata.version, log);
   if (doubt !== undefined) notes.push(`quarantined: ${doubt}`);
-  const sync = ['metadata1', 'metadata2'].filter((name) => (listing.sizes.get(name) ?? 0) > 0);
+  const rewrite = ['metadata1', 'metadata2', FLOOR_NAME]
+    .map((name) => ({ name, sizeBytes: listing.sizes.get(name) ?? 0 }))
+    .filter(({ sizeBytes }) => sizeBytes > 0);
   const { segments, shorten, close } = log;
-  const cleanup: Cleanup = { leftovers: loader.leftovers, segments, shorten, close, sync };
+  const cleanup: Cleanup = { leftovers: loader.leftovers, segments, shorten, close, rewrite };
   const unusableSnapshots = loader.unusable;
   const snapshot = snapshots.at(-1);
   return {

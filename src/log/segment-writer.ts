@@ -1,7 +1,7 @@
 import { assert, type Disk, DiskError, type DiskFile, type Entry } from '../base/index.ts';
 import { BATCH_ENTRIES_MAX } from '../wire/index.ts';
 import { batchBytes, encodeBatch, groupMark } from './batch.ts';
-import { isFull } from './errors.ts';
+import { isFull, neverFull } from './errors.ts';
 import { type ClosedSegment, closedSegmentName } from './file-names.ts';
 import { type PreparedSegment, SegmentPool } from './segment-pool.ts';
 import { SEGMENT_HEADER, SEGMENT_HEADER_BYTES, scanClosedSegment } from './segment-scan.ts';
@@ -20,6 +20,8 @@ interface CurrentSegment {
   /** Offset after what is durable; SEGMENT_HEADER_BYTES at least. 0 = nothing written. */
   usedBytes: number;
   last: number;
+  /** What is left to do to close it is a change of its name. */
+  cut: boolean;
 }
 
 /** Entries of one append request; they become one batch on disk. */
@@ -43,6 +45,7 @@ export class SegmentWriter {
   /** Closing goes on behind the writes, one segment after another. Rejects when one failed. */
   #closing: Promise<void> = Promise.resolve();
   #closingFailure: unknown;
+  readonly #toClose: CurrentSegment[] = [];
   #entriesWritten = 0;
 
   constructor(
@@ -95,7 +98,7 @@ export class SegmentWriter {
    * counts. Throws DISK_FULL when ordinary entries find no space: then nothing of them is left in the log.
    */
   async append(batches: readonly AppendBatch[]): Promise<void> {
-    if (this.#closingFailure !== undefined) throw this.#closingFailure;
+    if (this.#closingFailure !== undefined) await this.#closeRetired();
     const group = new WriteGroup(this.#lastIndex, this.#current);
     const critical = batches.some(({ entries }) => entries.some((each) => each.type !== 'command'));
     try {
@@ -123,7 +126,7 @@ export class SegmentWriter {
   /** Closes the open segment; when it resolves, all entries are in closed segments, durably. */
   async rotate(): Promise<void> {
     this.#retire();
-    await this.#closing;
+    await (this.#closingFailure === undefined ? this.#closing : this.#closeRetired());
   }
 
   /**
@@ -234,7 +237,7 @@ export class SegmentWriter {
     this.#retire();
     const last = this.#lastIndex;
     const { name, file } = prepared;
-    this.#current = { name, file, sizeBytes, first: last + 1, last, usedBytes: 0 };
+    this.#current = { name, file, sizeBytes, first: last + 1, last, usedBytes: 0, cut: false };
   }
 
   /** Makes room in a fresh segment for a batch that is longer than a segment. */
@@ -256,24 +259,52 @@ export class SegmentWriter {
     const { first, last, usedBytes } = segment;
     const name = closedSegmentName(first, last);
     if (usedBytes > 0) this.#closed.push({ name, first, last, sizeBytes: usedBytes });
-    const closing = this.#closing.then(() => this.#finalize(segment));
+    this.#toClose.push(segment);
+    const closing = this.#closeRetired();
     // Whoever waits for `#closing` hears of a failure, and so does the next append.
-    closing.catch((error: unknown) => {
-      this.#closingFailure = error;
-    });
-    this.#closing = closing;
+    closing.catch(() => undefined);
   }
 
+  /** Closes what was retired, after what is being closed. A full disk is asked again, anything else has failed for ever. */
+  #closeRetired(): Promise<void> {
+    this.#closing = this.#closing.then(
+      () => this.#finalizeAll(),
+      (error: unknown) => {
+        if (!isFull(error)) throw error;
+        return this.#finalizeAll();
+      },
+    );
+    return this.#closing;
+  }
+
+  async #finalizeAll(): Promise<void> {
+    try {
+      for (let next = this.#toClose[0]; next !== undefined; next = this.#toClose[0]) {
+        await this.#finalize(next);
+        this.#toClose.shift();
+      }
+      this.#closingFailure = undefined;
+    } catch (error) {
+      this.#closingFailure = error;
+      throw error;
+    }
+  }
+
+  /** May be tried again when the disk was full. */
   async #finalize(segment: CurrentSegment): Promise<void> {
     const { name, file, first, last, usedBytes } = segment;
-    if (usedBytes === 0) {
+    if (!segment.cut) {
+      if (usedBytes > 0) {
+        await file.truncate(usedBytes);
+        await neverFull(file.sync());
+      }
+      segment.cut = true;
       await file.close();
+    }
+    if (usedBytes === 0) {
       await this.#disk.remove(name);
       return;
     }
-    await file.truncate(usedBytes);
-    await file.sync();
-    await file.close();
     await this.#disk.rename(name, closedSegmentName(first, last));
     await this.#disk.syncDirectory();
   }
