@@ -121,6 +121,7 @@ export class NodeCore {
       replica: this.replica,
       snapshots: this.snapshots,
       transport: this.transport,
+      isMember: (id) => this.members.some((member) => member.id === id),
     });
     this.#listen();
   }

@@ -13,6 +13,7 @@ import type { Consensus } from './consensus.ts';
 import { Incoming, type SnapshotReceiver } from './incoming.ts';
 import type { Replica } from './replica.ts';
 import type { Snapshots } from './snapshots.ts';
+import { StreamTable } from './stream-table.ts';
 import type { Transport } from './transport.ts';
 
 export interface StreamsOptions {
@@ -23,15 +24,17 @@ export interface StreamsOptions {
   readonly replica: Replica;
   readonly snapshots: Snapshots;
   readonly transport: Transport;
+  isMember(id: NodeId): boolean;
 }
 
 /** All raft streams that peers opened to this node. */
 export class Streams {
   readonly #options: StreamsOptions;
-  readonly #streams = new Map<Incoming, NodeId>();
+  readonly #streams: StreamTable<Incoming>;
 
   constructor(options: StreamsOptions) {
     this.#options = options;
+    this.#streams = new StreamTable((id) => options.isMember(id));
   }
 
   accept(connection: Connection, id: NodeId, address: string, alreadyRead: Uint8Array): void {
@@ -44,19 +47,18 @@ export class Streams {
       },
       this.#options.logger,
     );
-    this.#streams.set(incoming, id);
+    this.#streams.add(incoming, id)?.destroy();
     incoming.start(alreadyRead, () => this.#streams.delete(incoming));
   }
 
   /** A message of this peer made no sense: its streams end. */
   refuse(peer: NodeId, error: DecodeError): void {
     this.#options.logger('warn', 'a raft message was refused', { peer, reason: error.message });
-    for (const [incoming, id] of [...this.#streams]) if (id === peer) incoming.destroy();
+    for (const incoming of this.#streams.of(peer)) incoming.destroy();
   }
 
   stop(): void {
-    for (const incoming of [...this.#streams.keys()]) incoming.destroy();
-    this.#streams.clear();
+    for (const incoming of this.#streams.all()) incoming.destroy();
   }
 
   #receive(

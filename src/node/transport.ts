@@ -3,6 +3,9 @@ import type { Envelope } from '../raft/index.ts';
 import { encodeRaftConnect, encodeRaftMessage } from '../wire/index.ts';
 import { Peer } from './peer.ts';
 
+/** Connections to nodes that are no members: their messages are answered, too, as long as they are few. */
+const STRANGERS = 16;
+
 export interface TransportOptions {
   readonly id: NodeId;
   /** Where peers send their answers to. */
@@ -18,7 +21,9 @@ export interface TransportOptions {
 /** Sends raft messages to peers, each over one connection of its own (raft-rpc.md §1). */
 export class Transport {
   readonly #options: TransportOptions;
+  /** In the order in which they were first needed. */
   readonly #peers = new Map<NodeId, Peer>();
+  #members: ReadonlySet<NodeId> = new Set();
   #stopped = false;
 
   constructor(options: TransportOptions) {
@@ -46,11 +51,17 @@ export class Transport {
 
   /** Closes connections to nodes that are not among `ids` any more. */
   retain(ids: ReadonlySet<NodeId>): void {
+    this.#members = ids;
     for (const [id, peer] of this.#peers) {
       if (ids.has(id)) continue;
       peer.close();
       this.#peers.delete(id);
     }
+  }
+
+  /** Nodes that something is sent to. */
+  get peers(): number {
+    return this.#peers.size;
   }
 
   stop(): void {
@@ -72,6 +83,16 @@ export class Transport {
       unreachable: (who) => this.#options.unreachable(who),
     });
     this.#peers.set(id, peer);
+    if (!this.#members.has(id)) this.#boundStrangers();
     return peer;
+  }
+
+  /** Any id can be claimed, with any address: what is kept for strangers must not grow with them. */
+  #boundStrangers(): void {
+    const strangers = [...this.#peers].filter(([id]) => !this.#members.has(id));
+    for (const [id, peer] of strangers.slice(0, -STRANGERS)) {
+      peer.close();
+      this.#peers.delete(id);
+    }
   }
 }
