@@ -1,4 +1,4 @@
-import { LIMITS, type LogIndex, logIndex, QuorateError, utf8 } from '../base/index.ts';
+import { LIMITS, logIndex, QuorateError, utf8 } from '../base/index.ts';
 import { Call } from './call.ts';
 import type { ClientCore } from './client.ts';
 import { closedError, invalidArgument } from './errors.ts';
@@ -6,6 +6,7 @@ import { ExecutorBase, type Performed, type Request } from './executor.ts';
 import type { Run } from './link.ts';
 import { DatabaseReader, type LocalMode, type LocalView } from './local-reader.ts';
 import { integerReader } from './result-set.ts';
+import { Position, parsePosition } from './session-position.ts';
 import { RemoteTransaction } from './transaction.ts';
 import type {
   CallOptions,
@@ -22,23 +23,6 @@ import type {
 } from './types.ts';
 
 const TIMEOUT_MS = 30_000;
-
-/** The newest log index that a session has seen. */
-class Position {
-  #index: LogIndex;
-
-  constructor(index: LogIndex = logIndex(0)) {
-    this.#index = index;
-  }
-
-  get index(): LogIndex {
-    return this.#index;
-  }
-
-  saw(index: LogIndex): void {
-    if (index > this.#index) this.#index = index;
-  }
-}
 
 /** What database and session have in common. */
 abstract class RemoteTransactional extends ExecutorBase implements Transactional {
@@ -78,7 +62,8 @@ abstract class RemoteTransactional extends ExecutorBase implements Transactional
   /** The options of a call as the wire wants them. */
   protected run(request: Request): Run {
     const { options, write } = request;
-    const consistency = options.consistency ?? this.defaultConsistency;
+    const wanted = options.consistency ?? this.defaultConsistency;
+    const consistency = wanted === 'session' && !this.position.isKnown ? 'linearizable' : wanted;
     const staleness = consistency === 'local' && !write ? options.maxStaleness : undefined;
     return {
       consistency: write ? 'linearizable' : consistency,
@@ -108,8 +93,10 @@ abstract class RemoteTransactional extends ExecutorBase implements Transactional
         readFrom: request.options.readFrom ?? this.defaults.readFrom,
         repeatable: () => request.repeatable(),
         attempt: async (link) => {
+          const { mark } = this.position;
           const end = await link.run(run, call, request.rows());
           this.position.saw(end.index);
+          if (!write && run.consistency === 'linearizable') this.position.covered(mark, end.index);
           const address = end.nodeId === link.nodeId ? link.nodeAddress : '';
           return { end, executedBy: { id: end.nodeId, address } };
         },
@@ -248,8 +235,6 @@ export class RemoteDatabase extends RemoteTransactional implements Database {
   }
 }
 
-const TOKEN = /^1\.([0-9a-z]{1,11})$/;
-
 /** Reads of one user: they see the own writes and never go back. */
 class RemoteSession extends RemoteTransactional implements Session {
   readonly #onClose: () => void;
@@ -261,7 +246,7 @@ class RemoteSession extends RemoteTransactional implements Session {
     token: string | undefined,
     onClose: () => void,
   ) {
-    super(core, name, defaults, new Position(parseToken(token)));
+    super(core, name, defaults, parsePosition(token));
     this.#onClose = onClose;
   }
 
@@ -270,21 +255,11 @@ class RemoteSession extends RemoteTransactional implements Session {
   }
 
   get token(): string {
-    return `1.${this.position.index.toString(36)}`;
+    return this.position.token;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.closeCalls();
     this.#onClose();
   }
-}
-
-function parseToken(token: string | undefined): LogIndex {
-  if (token === undefined) return logIndex(0);
-  const digits = TOKEN.exec(token)?.[1];
-  const index = digits === undefined ? Number.NaN : Number.parseInt(digits, 36);
-  if (!Number.isSafeInteger(index)) {
-    throw new QuorateError('INVALID_TOKEN', 'not the token of a session');
-  }
-  return logIndex(index);
 }

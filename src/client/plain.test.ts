@@ -114,6 +114,30 @@ test('a node of ours that was too busy to say Hello is not taken for an old one 
   expect(cluster.a.requests.at(-1)?.type).toBe('run');
 });
 
+test('a session that was told no index reads linearizably until it is told one (S15)', async () => {
+  const cluster = new FakeCluster({ speaks: 'silent' });
+  asC(cluster, cluster.a);
+  const db = cluster.client.database('d', { readFrom: 'b:1' });
+  const session = db.session();
+  await cluster.clock.until(session.execute(INSERT));
+  const { token } = session;
+  for (const server of cluster.servers) server.speaks = 'extension';
+  for (let i = 0; i < 3; i++) {
+    await cluster.clock.until(new Promise<void>((resolve) => cluster.clock.after(3_000, resolve)));
+    await cluster.clock.until(db.query('select x from t'));
+  }
+  cluster.b.onRequest = (request, peer) => peer.rows(request.request, ['x'], [[1]], 50);
+  cluster.b.requests.length = 0;
+  await cluster.clock.until(session.query('select x from t'));
+  await cluster.clock.until(session.query('select x from t'));
+  await cluster.clock.until(db.session(token).query('select x from t'));
+  expect(cluster.b.requests).toMatchObject([
+    { consistency: 'linearizable' },
+    { consistency: 'session', minimumIndex: 50 },
+    { consistency: 'linearizable' },
+  ]);
+});
+
 test('several batches of rows; NULL in a column of times', async () => {
   const cluster = new FakeCluster({ speaks: 'failure' });
   asC(cluster, cluster.a, (request) =>
