@@ -147,6 +147,11 @@ export class ClusterState {
     if (this.#restorer?.id === id) this.#restorer.write(bytes);
   }
 
+  restoreCheck({ id }: Message<'restore-check'>): void {
+    const restorer = this.#restorer;
+    if (restorer?.id === id) this.#core.post({ kind: 'restored', id, error: restorer.finish() });
+  }
+
   restoreEnd({ id, commit }: Message<'restore-end'>): void {
     const restorer = this.#restorer;
     if (restorer?.id !== id) return;

@@ -326,6 +326,9 @@ export class Machine {
       case 'restore-chunk':
         this.#state.restoreChunk(message);
         return;
+      case 'restore-check':
+        this.#state.restoreCheck(message);
+        return;
       case 'restore-end':
         this.#state.restoreEnd(message);
         return;
@@ -376,6 +379,7 @@ type ContentMessage = Extract<
       | 'cut-database'
       | 'restore-begin'
       | 'restore-chunk'
+      | 'restore-check'
       | 'restore-end'
       | 'statistics';
   }

@@ -198,6 +198,8 @@ export type ToMachine =
   /** Snapshot content arrives in chunks; built beside the old stores, swapped in at `restore-end` (S14). */
   | { readonly kind: 'restore-begin'; readonly id: number; readonly index: LogIndex }
   | { readonly kind: 'restore-chunk'; readonly id: number; readonly bytes: Uint8Array }
+  /** The content is complete: answered by `restored` with what is wrong with it. Nothing is swapped. */
+  | { readonly kind: 'restore-check'; readonly id: number }
   | { readonly kind: 'restore-end'; readonly id: number; readonly commit: boolean }
   | { readonly kind: 'statistics'; readonly id: number };
 

@@ -22,6 +22,7 @@ export class Restorer {
   readonly #pageOne = new Uint8Array(PAGE_SIZE_BYTES);
   #store: PageStore | undefined;
   #error: string | undefined;
+  #finished = false;
 
   constructor(core: MachineCore, id: number, index: LogIndex) {
     this.#core = core;
@@ -85,9 +86,10 @@ export class Restorer {
     if (built !== undefined) built.pageOne = this.#pageOne.slice();
   }
 
-  /** Undefined when the content is complete and sound. */
+  /** Undefined when the content is complete and sound. May be asked again. */
   finish(): string | undefined {
-    this.#guard(() => this.#decoder.finish());
+    if (!this.#finished) this.#guard(() => this.#decoder.finish());
+    this.#finished = true;
     return this.#error;
   }
 

@@ -94,11 +94,20 @@ export class MachineCalls {
     this.#port.post({ kind: 'restore-chunk', id, bytes });
   }
 
+  /** Asks, before anything depends on it, whether the content is complete and sound. Throws RESTORE_FAILED. */
+  async checkRestore(id: number): Promise<void> {
+    await this.#askRestore(id, { kind: 'restore-check', id }, true);
+  }
+
   /** Swaps the restored state in, or drops it. Throws RESTORE_FAILED. */
   async endRestore(id: number, commit: boolean): Promise<void> {
-    const reply = await this.#ask(id, { kind: 'restore-end', id, commit });
+    await this.#askRestore(id, { kind: 'restore-end', id, commit }, commit);
+  }
+
+  async #askRestore(id: number, message: ToMachine, wanted: boolean): Promise<void> {
+    const reply = await this.#ask(id, message);
     assert(reply.kind === 'restored', () => `${reply.kind} instead of the end of a restore`);
-    if (reply.error !== undefined && commit) throw new QuorateError('RESTORE_FAILED', reply.error);
+    if (reply.error !== undefined && wanted) throw new QuorateError('RESTORE_FAILED', reply.error);
   }
 
   /** Answered after everything posted before was handled: also a way to wait for that. */

@@ -20,7 +20,7 @@ export interface InstallerOptions {
 
 /**
  * Receives one snapshot from the leader: to disk and into stores beside the present ones at the same time;
- * the disk is durable before the machine swaps (S14).
+ * the machine has checked the content before it is durable, and the disk is durable before the machine swaps (S14).
  */
 export class SnapshotInstaller implements SnapshotReceiver {
   readonly #options: InstallerOptions;
@@ -76,6 +76,8 @@ export class SnapshotInstaller implements SnapshotReceiver {
     calls.restoreChunk(this.#restore, bytes);
     await writer.write(bytes);
     if (!last) return;
+    // Once it is durable it is this node's state, at every start to come: first it must be one.
+    await calls.checkRestore(this.#restore);
     await writer.finish();
     this.#over = true;
     try {

@@ -1,9 +1,21 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { NodeId } from '../base/index.ts';
 import type { Work } from '../machine/index.ts';
-import { ExtensionRowsReader } from '../wire/index.ts';
+import { ExtensionRowsReader, Lz4FrameDecoder, Lz4FrameEncoder } from '../wire/index.ts';
 import type { NodeRequest, RequestResult } from './contract.ts';
 import { Cluster, failureOf, request } from './testing/cluster.ts';
+
+/** The frame of a snapshot with other content. */
+function recompressed(frame: Uint8Array, change: (content: Uint8Array) => void): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  const decoder = new Lz4FrameDecoder();
+  decoder.write(frame, (piece) => pieces.push(piece.slice()));
+  decoder.finish();
+  const content = new Uint8Array(Buffer.concat(pieces));
+  change(content);
+  const encoder = new Lz4FrameEncoder(content.length);
+  return new Uint8Array(Buffer.concat([...encoder.write(content), ...encoder.finish()]));
+}
 
 let cluster = new Cluster();
 afterEach(() => {
@@ -95,6 +107,40 @@ describe('with SQLite', () => {
     await cluster.when(() => cluster.leader() !== undefined);
     const leader = cluster.leader()?.status().id ?? 0n;
     expect(await query(leader, 'select count(*) from t')).toEqual([[61]]);
+  });
+
+  test('a snapshot that is none is refused before it takes the place of anything', async () => {
+    cluster.sql = true;
+    cluster.snapshot = { entries: 20, trailing: 2 };
+    await cluster.three();
+    await query(1n, 'create table t(id integer primary key, v text)');
+    await cluster.crash(3n);
+    for (let i = 0; i < 60; i++) await query(1n, `insert into t(v) values('row ${i}')`);
+    const { disk } = cluster.process(1n);
+    const stored = cluster.node(1n).status().snapshotIndex;
+    const name = disk
+      .names()
+      .find((each) => new RegExp(`^snapshot-\\d+-${stored}-\\d+$`).test(each));
+    if (name === undefined) throw new Error('the leader has no snapshot');
+    const good = disk.image(name).content.slice();
+    // A frame that can be read, with a page count in the file header that the pages do not fulfil.
+    disk.put(
+      name,
+      recompressed(good, (content) => content.set([0, 0, 9, 9], 40 + 28)),
+    );
+    const names = cluster.process(3n).disk.names();
+    await cluster.start(3n, 'resume');
+    await cluster.run(1000);
+    expect(cluster.node(3n).status().counters.snapshotsInstalled).toBe(0);
+    expect(cluster.node(3n).status().snapshotIndex).toBeLessThan(stored);
+    const kept = cluster.process(3n).disk.names();
+    expect(kept.filter((each) => each.startsWith('snapshot-'))).toEqual(
+      names.filter((each) => each.startsWith('snapshot-')),
+    );
+    cluster.expectNoneStopped();
+    disk.put(name, good);
+    await cluster.when(() => cluster.node(3n).status().counters.snapshotsInstalled === 1);
+    expect(await query(3n, 'select count(*) from t')).toEqual([[60]]);
   });
 
   test('a transaction of a session ends with leadership; another session goes on elsewhere', async () => {

@@ -171,6 +171,9 @@ export class FakeMachine {
       case 'restore-chunk':
         this.#restore?.chunks.push(message.bytes.slice());
         break;
+      case 'restore-check':
+        this.#port.post({ kind: 'restored', id: message.id, error: undefined });
+        break;
       case 'restore-end': {
         const restore = this.#restore;
         this.#restore = undefined;
