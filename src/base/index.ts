@@ -9,6 +9,7 @@ export * from './limits.ts';
 export * from './log.ts';
 export * from './network.ts';
 export * from './port.ts';
+export * from './printable.ts';
 export * from './raft-messages.ts';
 export * from './random.ts';
 export * from './types.ts';

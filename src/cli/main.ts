@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { QuorateError } from '../base/index.ts';
+import { printable, QuorateError } from '../base/index.ts';
 import { clusterCommand } from './cluster.ts';
 import { type Command, parseCommand, UsageError } from './command.ts';
 import { commandHelp, programHelp } from './help.ts';
@@ -57,7 +57,7 @@ function reportFailure(error: unknown, command: Command | undefined): number {
   if (error instanceof QuorateError) {
     const hint =
       error.leader === undefined || error.leader === '' ? '' : ` (leader: ${error.leader})`;
-    console.error(`quorate: ${error.code}: ${error.message}${hint}`);
+    console.error(printable(`quorate: ${error.code}: ${error.message}${hint}`));
     return 1;
   }
   console.error('quorate:', error);

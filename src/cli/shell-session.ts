@@ -2,7 +2,7 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
-import { QuorateError } from '../base/index.ts';
+import { printable, QuorateError } from '../base/index.ts';
 import type { Cluster, Database, ResultSet, Transaction } from '../client/index.ts';
 import { formatTable, isComplete, quoteText, splitStatements } from '../sql/index.ts';
 import { UsageError } from './command.ts';
@@ -115,7 +115,7 @@ export class Shell {
       else for (const statement of splitStatements(text)) await this.#statement(statement);
       return true;
     } catch (error) {
-      console.error(`Error: ${describeError(error)}`);
+      console.error(printable(`Error: ${describeError(error)}`));
       return false;
     }
   }

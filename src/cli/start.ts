@@ -1,6 +1,12 @@
 import { once } from 'node:events';
 import process from 'node:process';
-import { type LogRecord, type NodeOptions, type QuorateNode, startNode } from '../app/index.ts';
+import {
+  type LogRecord,
+  type NodeOptions,
+  type QuorateNode,
+  recordText,
+  startNode,
+} from '../app/index.ts';
 import {
   addressList,
   type Command,
@@ -176,13 +182,7 @@ function logSink(input: CommandInput): (record: LogRecord) => void {
     const time = new Date(record.time).toISOString();
     const line = json
       ? JSON.stringify({ time, level: record.level, message: record.message, ...record.fields })
-      : `${time} ${record.level.padEnd(5)} ${record.message}${fieldText(record)}`;
+      : `${time} ${record.level.padEnd(5)} ${recordText(record)}`;
     process.stderr.write(`${line}\n`);
   };
-}
-
-function fieldText(record: LogRecord): string {
-  return Object.entries(record.fields)
-    .map(([name, value]) => ` ${name}=${value}`)
-    .join('');
 }

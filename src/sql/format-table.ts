@@ -1,4 +1,4 @@
-import type { Value } from '../base/index.ts';
+import { printable, type Value } from '../base/index.ts';
 import { formatBlob } from './quote.ts';
 import { textWidth, truncateText } from './text-width.ts';
 
@@ -11,10 +11,6 @@ export interface TableOptions {
 }
 
 const COLUMN_WIDTH_MIN = 5;
-/** What a terminal would obey instead of showing it: C0, DEL, C1, separators and direction marks. */
-const CONTROL = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
-
 /**
  * Prints a result. 'table': a grid, numbers to the right; 'csv': RFC 4180 with a line of column names; 'json': an array
  * of objects, one a line; 'list': values with `|` between them, without names. No newline at the end.
@@ -40,15 +36,9 @@ export function formatTable(
 
 function plainText(value: Value, nothing: string): string {
   if (value === null) return nothing;
-  if (typeof value === 'string') return value.replace(CONTROL, escapeControl);
+  if (typeof value === 'string') return printable(value);
   if (value instanceof Uint8Array) return formatBlob(value);
   return String(value);
-}
-
-function escapeControl(char: string): string {
-  const code = char.charCodeAt(0);
-  if (code < 256) return SHORT_ESCAPES[char] ?? `\\x${code.toString(16).padStart(2, '0')}`;
-  return `\\u${code.toString(16).padStart(4, '0')}`;
 }
 
 function formatGrid(
