@@ -42,6 +42,8 @@ export interface DirectoryListing {
   readonly snapshots: readonly SnapshotFile[];
   /** Left by a crash: temporary files, snapshot data without metadata and the reverse. */
   readonly leftovers: readonly string[];
+  /** Segments and snapshots whose names hold numbers that nobody writes: above 2^53, or an end before the beginning. */
+  readonly impossible: readonly string[];
   readonly sizes: ReadonlyMap<string, number>;
 }
 
@@ -71,19 +73,22 @@ export function sortListing(files: readonly FileInfo[]): DirectoryListing {
   const open: OpenSegmentFile[] = [];
   const snapshots: SnapshotFile[] = [];
   const leftovers: string[] = [];
+  const impossible: string[] = [];
   for (const [name, sizeBytes] of sizes) {
     const segment = SEGMENT.exec(name);
     const openMatch = OPEN.exec(name);
     if (name.startsWith(TEMPORARY_PREFIX)) leftovers.push(name);
     else if (segment) {
-      closed.push({ name, first: Number(segment[1]), last: Number(segment[2]), sizeBytes });
+      const [first, last] = [Number(segment[1]), Number(segment[2])];
+      if (first < 1 || last < first || !Number.isSafeInteger(last)) impossible.push(name);
+      else closed.push({ name, first, last, sizeBytes });
     } else if (openMatch) open.push({ name, counter: Number(openMatch[1]), sizeBytes });
     else if (name.startsWith('snapshot-')) sortSnapshot(name, sizeBytes);
   }
   closed.sort((a, b) => a.first - b.first || a.last - b.last);
   open.sort((a, b) => a.counter - b.counter);
   snapshots.sort(compareSnapshots);
-  return { closed, open, snapshots, leftovers, sizes };
+  return { closed, open, snapshots, leftovers, impossible, sizes };
 
   function sortSnapshot(name: string, sizeBytes: number): void {
     const data = name.endsWith('.meta') ? name.slice(0, -'.meta'.length) : name;
@@ -93,6 +98,10 @@ export function sortListing(files: readonly FileInfo[]): DirectoryListing {
     else if (name === data) {
       const [term, index] = [Number(match[1]), Number(match[2])];
       const timestamp = BigInt(match[3] ?? 0);
+      if (!Number.isSafeInteger(term) || !Number.isSafeInteger(index)) {
+        impossible.push(name);
+        return;
+      }
       snapshots.push({
         name,
         metaName: snapshotMetaName(name),

@@ -68,6 +68,9 @@ export interface Cleanup {
  */
 export async function loadDirectory(disk: Disk): Promise<LoadedDirectory> {
   const listing = sortListing(await disk.list());
+  for (const file of listing.impossible) {
+    throw logDamaged({ directory: disk.path, file }, 'its name cannot be right', 'what it holds');
+  }
   const metadata = await loadMetadata(disk, listing.sizes);
   const floor = await loadFloor(disk, listing.sizes);
   const loader = new Loader(disk, listing);

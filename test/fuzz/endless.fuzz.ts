@@ -1,6 +1,6 @@
 import { env } from 'node:process';
 import { test } from 'vitest';
-import { fuzzRound } from './fuzzer.ts';
+import { fuzzRound, kindOf } from './fuzzer.ts';
 import { TARGETS } from './targets/index.ts';
 
 /* All targets in turn, with fresh seeds, until told to stop: `npm run fuzz`. */
@@ -16,16 +16,18 @@ test('fuzz', { timeout: 0 }, async () => {
   if (chosen.length === 0) throw new Error(`no target is called ${wanted}`);
   const stopAt = performance.now() + seconds * 1000;
   const inputs = new Map<string, number>();
+  const known = new Map(chosen.map(({ name }) => [name, new Set<string>()]));
   let findings = 0;
   for (let round = 0; performance.now() < stopAt; round++) {
     for (const target of chosen) {
       const seed = firstSeed + round;
       // Should the round never end, this line says which one it was.
       console.log(`${target.name} --seed ${seed}`);
-      const finding = await fuzzRound(target, seed, ROUND_INPUTS, true);
+      const finding = await fuzzRound(target, seed, ROUND_INPUTS, true, known.get(target.name));
       inputs.set(target.name, (inputs.get(target.name) ?? 0) + ROUND_INPUTS);
       if (finding === undefined) continue;
       findings++;
+      known.get(target.name)?.add(kindOf(finding.error));
       console.log(
         `FOUND ${finding.file}`,
         finding.error,

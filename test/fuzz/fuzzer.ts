@@ -51,12 +51,13 @@ export async function failureOf(
   return undefined;
 }
 
-/** One round: `count` inputs drawn from the seed. Stops at the first finding, which is minimised and saved. */
+/** One round: `count` inputs drawn from the seed. Stops at the first finding that is not `known`; it is minimised and saved. */
 export async function fuzzRound(
   target: Target,
   seed: number,
   count: number,
   slow = false,
+  known: ReadonlySet<string> = new Set(),
 ): Promise<Finding | undefined> {
   const slowMs = slow ? SLOW_MS : Number.POSITIVE_INFINITY;
   const random = new SeededRandom(seed);
@@ -64,7 +65,7 @@ export async function fuzzRound(
   for (let i = 0; i < count; i++) {
     const bytes = draw(target, corpus, random);
     const error = await failureOf(target, bytes, slowMs);
-    if (error === undefined) continue;
+    if (error === undefined || known.has(kindOf(error))) continue;
     const small = await minimise(target, bytes, error, slowMs);
     return { target: target.name, error, bytes: small, file: save(target, small) };
   }
@@ -117,7 +118,7 @@ async function minimise(
 }
 
 /** Numbers in a message differ from input to input. */
-function kindOf(error: unknown): string {
+export function kindOf(error: unknown): string {
   return error instanceof Error
     ? `${error.name} ${error.message.slice(0, 60).replace(/\d+/g, '#')}`
     : '';
