@@ -6,7 +6,7 @@ interface Waiter {
   cancelled: boolean;
 }
 
-/** Callbacks that wait until an index that only grows (applied, stored) has reached a value. */
+/** Callbacks that wait until an index that only grows (what is applied) has reached a value. */
 export class IndexWaiters {
   /** By index, ascending; equal ones in order of arrival. */
   readonly #waiters: Waiter[] = [];

@@ -172,7 +172,7 @@ export class NodeCore {
         for (const envelope of envelopes) this.transport.send(envelope);
       },
       effect: (effect) => this.#effect(effect),
-      stored: () => this.snapshots.stored.advance(this.raft.storedIndex),
+      stored: () => this.snapshots.stored(),
       malformed: (peer, error) => this.streams.refuse(peer, error),
       diskFull: (error) => this.#disk(true, error.message),
       diskRecovered: () => this.#disk(false, ''),

@@ -2,7 +2,6 @@ import { type Clock, LIMITS, type LogIndex, QuorateError } from '../base/index.t
 import type { DurableLog } from '../log/index.ts';
 import type { SnapshotInfo } from '../raft/index.ts';
 import type { History } from './history.ts';
-import type { IndexWaiters } from './index-waiters.ts';
 import type { MachineCalls } from './machine-calls.ts';
 
 /** When a node takes a snapshot, and what it keeps of the log before it. */
@@ -30,8 +29,8 @@ export interface SnapshotTakerOptions {
   readonly log: DurableLog;
   readonly clock: Clock;
   readonly history: History;
-  /** Highest durable index. */
-  readonly stored: IndexWaiters;
+  /** Highest durable index; it falls when entries are removed. `stored` is called when it may have grown. */
+  storedIndex(): LogIndex;
   readonly thresholds: SnapshotThresholds;
   /** Index of the newest snapshot on disk. */
   readonly snapshotIndex: LogIndex;
@@ -48,6 +47,7 @@ export class SnapshotTaker {
   #logEntries = 0;
   #running: Promise<void> | undefined;
   #cancelled = false;
+  #wake: (() => void) | undefined;
 
   constructor(options: SnapshotTakerOptions) {
     this.#options = options;
@@ -84,6 +84,11 @@ export class SnapshotTaker {
     );
   }
 
+  /** Something became durable. */
+  stored(): void {
+    this.#wake?.();
+  }
+
   /** A snapshot of the leader takes the place of everything here. */
   replaced(index: LogIndex, bytes: number): void {
     this.#lastIndex = index;
@@ -96,6 +101,7 @@ export class SnapshotTaker {
   /** Gives up what is under way; nothing is begun before `resume` or `replaced`. */
   async cancel(): Promise<void> {
     this.#cancelled = true;
+    this.#wake?.();
     await this.#running;
   }
 
@@ -104,7 +110,7 @@ export class SnapshotTaker {
   }
 
   async #take(): Promise<void> {
-    const { calls, clock, history, stored } = this.#options;
+    const { calls, clock, history } = this.#options;
     const startedAt = clock.now();
     const cut = await calls.cut();
     const entries = this.#logEntries;
@@ -116,10 +122,7 @@ export class SnapshotTaker {
         this.#logBytes = 0;
         return;
       }
-      // The leader may have committed and applied what its own disk has not stored yet.
-      await new Promise<void>((resolve) => {
-        stored.when(info.index, resolve);
-      });
+      await this.#durable(info.index);
       const trailing = this.#trailing(entries, logBytes);
       await this.#write(cut.id, info, cut.bytes, trailing);
       this.#lastIndex = info.index;
@@ -133,6 +136,20 @@ export class SnapshotTaker {
     }
   }
 
+  /** Waits until the entry is durable: the leader may have committed and applied what its own disk has not stored yet, or never will. */
+  async #durable(index: LogIndex): Promise<void> {
+    while (!this.#cancelled && this.#options.storedIndex() < index) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    this.#checkWanted();
+  }
+
+  #checkWanted(): void {
+    if (this.#cancelled) throw new QuorateError('CANCELLED', 'the snapshot was given up');
+  }
+
   async #write(
     cut: number,
     info: SnapshotInfo,
@@ -143,12 +160,12 @@ export class SnapshotTaker {
     const writer = await log.beginSnapshot(info, contentBytes, trailing);
     try {
       for (;;) {
-        if (this.#cancelled) throw new QuorateError('CANCELLED', 'the snapshot was given up');
+        this.#checkWanted();
         const { bytes, last } = await calls.readCut(cut, CHUNK_BYTES);
         await writer.write(bytes);
         if (last) break;
       }
-      if (this.#cancelled) throw new QuorateError('CANCELLED', 'the snapshot was given up');
+      this.#checkWanted();
     } catch (error) {
       await writer.abort();
       throw error;

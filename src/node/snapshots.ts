@@ -10,7 +10,6 @@ import type { Raft, SnapshotInfo } from '../raft/index.ts';
 import type { Consensus } from './consensus.ts';
 import type { NodeEvent } from './contract.ts';
 import type { SnapshotReceiver } from './incoming.ts';
-import { IndexWaiters } from './index-waiters.ts';
 import type { MachineCalls } from './machine-calls.ts';
 import type { NodeOptions } from './options.ts';
 import type { Replica } from './replica.ts';
@@ -33,7 +32,6 @@ export interface SnapshotsOptions {
 
 /** Snapshots of this node: taken, sent to followers, received from the leader. */
 export class Snapshots {
-  readonly stored: IndexWaiters;
   readonly #options: SnapshotsOptions;
   readonly #taker: SnapshotTaker;
   /** Followers to which one is on its way. */
@@ -46,13 +44,12 @@ export class Snapshots {
   constructor(options: SnapshotsOptions) {
     this.#options = options;
     const { node, log, calls, replica, raft } = options;
-    this.stored = new IndexWaiters(raft.storedIndex);
     this.#taker = new SnapshotTaker({
       calls,
       log,
       clock: node.clock,
       history: replica.history,
-      stored: this.stored,
+      storedIndex: () => raft.storedIndex,
       thresholds: { ...SNAPSHOT_THRESHOLDS, ...node.snapshot },
       snapshotIndex: log.snapshot?.index ?? logIndex(0),
       taken: (info, trailing, bytes, ms) => this.#finished(info, trailing, bytes, ms),
@@ -67,6 +64,11 @@ export class Snapshots {
   /** An entry of so many bytes was committed. */
   note(bytes: number): void {
     this.#taker.note(bytes);
+  }
+
+  /** Something became durable. */
+  stored(): void {
+    this.#taker.stored();
   }
 
   /** Something was applied. */
@@ -118,7 +120,6 @@ export class Snapshots {
         this.#taker.replaced(info.index, bytes);
         finish(true);
         replica.installed(info);
-        this.stored.advance(info.index);
         const ms = node.clock.now() - startedAt;
         this.#emitSnapshot(info.index, bytes, ms, true);
       },
@@ -142,8 +143,6 @@ export class Snapshots {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    // What the taker waits for may never come now.
-    this.stored.advance(logIndex(Number.MAX_SAFE_INTEGER));
     await this.#taker.cancel();
   }
 
