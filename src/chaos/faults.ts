@@ -5,7 +5,8 @@ import { fillDisk, freeze, kill, terminate } from './process-faults.ts';
 
 /**
  * What can be asked for by name. Faults of one group happen one after another, the groups overlap: while a link is cut
- * a process is killed. Those that take a disk away are in one group, so that never two machines are without theirs.
+ * a process is killed. Those that take a disk or a vote away are in one group: never are two machines without theirs, which
+ * no cluster of three survives.
  */
 export const FAULT_GROUPS: Readonly<Record<string, Readonly<Record<string, Fault>>>> = {
   machines: {
@@ -16,9 +17,10 @@ export const FAULT_GROUPS: Readonly<Record<string, Readonly<Record<string, Fault
     disk: fillDisk,
     replace,
     leave,
+    role,
   },
   network: { partition, slow, reset },
-  members: { transfer, role },
+  leadership: { transfer },
 };
 
 /** Short names for several. */

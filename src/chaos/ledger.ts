@@ -37,6 +37,8 @@ export class Ledger {
   readonly errors = new Map<string, number>();
   readonly anomalies: string[] = [];
   reads = 0;
+  /** Called at once for each acknowledgement. */
+  onAcknowledge: (() => void) | undefined;
   #lastId = 0;
 
   nextId(): number {
@@ -45,6 +47,7 @@ export class Ledger {
 
   acknowledge(id: number, beganMs: number): void {
     this.acknowledged.set(id, { beganMs, endedMs: performance.now() });
+    this.onAcknowledge?.();
   }
 
   /** Keeps the fate that an error tells of. */

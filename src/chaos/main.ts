@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import process from 'node:process';
+import { CASES, runDirected } from './directed/run-directed.ts';
 import { type ChaosOptions, HELP, parseOptions } from './options.ts';
 import { RandomRun } from './random-run.ts';
 import { reportLines } from './report.ts';
@@ -35,6 +36,23 @@ async function random(options: ChaosOptions): Promise<boolean> {
   return good;
 }
 
+async function directed(name: string, threads: boolean): Promise<boolean> {
+  const chosen = CASES.filter((candidate) => name === '' || candidate.name === name);
+  if (chosen.length === 0) {
+    console.error(`chaos: no case "${name}"; there are ${CASES.map((one) => one.name).join(', ')}`);
+    return false;
+  }
+  let good = true;
+  for (const one of chosen) {
+    say(`${one.name}: ${one.summary}`);
+    const { findings, root } = await runDirected(one, threads, (text) => say(`  ${text}`));
+    say(findings.length === 0 ? '  ok' : `  FAILED; data and logs are in ${root}`);
+    for (const finding of findings) console.log(`    ${finding}`);
+    good &&= findings.length === 0;
+  }
+  return good;
+}
+
 function interrupt(code: number): void {
   Stage.destroyAll();
   process.exit(code);
@@ -54,7 +72,11 @@ async function main(): Promise<number> {
   }
   process.once('SIGINT', () => interrupt(130));
   process.once('SIGTERM', () => interrupt(143));
-  return (await random(options)) ? 0 : 1;
+  const good =
+    options.directed === undefined
+      ? await random(options)
+      : await directed(options.directed, options.threads);
+  return good ? 0 : 1;
 }
 
 process.exitCode = await main();

@@ -1,4 +1,4 @@
-import { QuorateError, type Role } from '../base/index.ts';
+import { type Member, QuorateError, type Role } from '../base/index.ts';
 import { type Fault, type FaultContext, shuffled } from './fault.ts';
 import type { Machine } from './machine.ts';
 import { eventually } from './waiting.ts';
@@ -48,6 +48,7 @@ export const replace: Fault = async (context) => {
   const { fleet, random } = context;
   const machine = shuffled(random, present(context))[0];
   if (machine === undefined || machine.disk?.isFull === true) return undefined;
+  if (!(await hasVoters(context))) return undefined;
   if ((await fleet.leader()) === machine) context.leaderHit(machine);
   context.note(`${machine.name} loses its disk`);
   await machine.process.stop('SIGKILL');
@@ -94,6 +95,17 @@ async function comeBack(context: FaultContext, machine: Machine): Promise<void> 
     return member !== undefined && member.id !== former && member.role !== 'spare';
   });
   context.note(`${machine.name} is a member again`);
+}
+
+/** With two voters the loss of one disk is the loss of the majority. */
+async function hasVoters({ fleet }: FaultContext): Promise<boolean> {
+  const voters: Member[] = [];
+  try {
+    voters.push(...(await fleet.members()).filter((member) => member.role === 'voter'));
+  } catch (error) {
+    if (!(error instanceof QuorateError)) throw error;
+  }
+  return voters.length >= MEMBERS_MIN;
 }
 
 async function formerId(context: FaultContext, machine: Machine): Promise<bigint | undefined> {
