@@ -56,7 +56,10 @@ export class Relay {
     this.#pump();
   }
 
-  /** Resets the connection after so many further bytes, in the middle of a message if it comes to that. */
+  /**
+   * Resets the connection after so many further bytes, in the middle of a message if it comes to that. Node's reset
+   * is an orderly end and then a reset: some receivers see the one, some the other.
+   */
   tear(afterBytes: number): void {
     this.#tearAfter = afterBytes;
   }
