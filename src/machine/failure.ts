@@ -64,6 +64,11 @@ export const interrupted = (): SqlFailure =>
 export const timedOut = (): SqlFailure =>
   failure('TIMEOUT', 'the request ran into its deadline', { rawCode: RAW_CODE.interrupt });
 
+export const stalled = (): SqlFailure =>
+  failure('QUERY_STALLED', 'nobody took the rows of the query, and its connection was needed', {
+    rawCode: RAW_CODE.abort,
+  });
+
 export const statementTooLong = (limitMs: number): SqlFailure =>
   failure(
     'STATEMENT_TOO_LONG',

@@ -10,7 +10,7 @@ import {
 } from '../base/index.ts';
 import { createEngine } from '../engine/index.ts';
 import { describeOn } from './describe.ts';
-import { emptyStatement, failureOf, interrupted, RAW_CODE, timedOut } from './failure.ts';
+import { emptyStatement, failureOf, interrupted, RAW_CODE, stalled, timedOut } from './failure.ts';
 import { Job } from './job.ts';
 import type {
   FromReader,
@@ -25,6 +25,7 @@ import { type Placement, placementOf } from './placement.ts';
 import { ReaderPool } from './reader-pool.ts';
 import { ReaderSession } from './reader-session.ts';
 import { SqlGuard } from './sql-guard.ts';
+import { StalledQueries } from './stalled-queries.ts';
 import { loadCounters, statementResult } from './statement-counters.ts';
 import { StatementRun } from './statement-run.ts';
 import type { ReaderDirectory } from './store-directory.ts';
@@ -58,6 +59,7 @@ export class Reader {
   readonly #ready: Job<ReaderSession>[] = [];
   /** Requests that wait for a connection. */
   readonly #waiting = new Set<Job<ReaderSession>>();
+  readonly #stalled: StalledQueries;
   #inTurn = false;
   #dead = false;
 
@@ -68,6 +70,9 @@ export class Reader {
     const drain = (): void => this.#port.drain();
     this.#guard = new SqlGuard(options.clock, drain, options.statementMs, this.#inbox);
     const { module, clock, random } = options;
+    this.#stalled = new StalledQueries(clock, this.#limits.transactionIdleMs, () =>
+      this.#turn(() => this.#makeRoom()),
+    );
     this.#pool = new ReaderPool(
       () => createEngine(module, { clock, random }),
       options.directory,
@@ -82,6 +87,7 @@ export class Reader {
     this.#dead = true;
     for (const session of this.#sessions.values()) session.timersOff();
     for (const job of this.#jobs.values()) job.cancelTimer();
+    this.#stalled.close();
     this.#pool.close();
   }
 
@@ -141,6 +147,15 @@ export class Reader {
     return job;
   }
 
+  /** For each that waits for a connection, one that has been idle for too long gives its own back. */
+  #makeRoom(): void {
+    for (let left = this.#waiting.size; left > 0 && this.#pool.exhausted; left--) {
+      const idle = this.#stalled.takeOldest();
+      if (idle === undefined) return;
+      this.#fail(idle, stalled());
+    }
+  }
+
   #handle(message: SessionMessage): void {
     switch (message.kind) {
       case 'submit':
@@ -185,6 +200,7 @@ export class Reader {
     if (job === undefined) return;
     job.credits += batches;
     if (job.stream === undefined) return;
+    this.#stalled.delete(job);
     job.session.active();
     this.#run(job);
   }
@@ -199,6 +215,7 @@ export class Reader {
       job.done = true;
       job.cancelTimer();
       this.#waiting.delete(job);
+      this.#stalled.delete(job);
       this.#jobs.delete(job.submit.request);
     }
     this.#leave(session);
@@ -230,6 +247,7 @@ export class Reader {
       if (this.#pool.exhausted) {
         this.#waiting.add(job);
         this.#limit(job);
+        this.#makeRoom();
         return false;
       }
       session.lease = this.#pool.take(job.submit.database);
@@ -285,6 +303,8 @@ export class Reader {
       if (job.credits <= 0) {
         session.idle(job.submit, this.#limits);
         this.#limit(job);
+        this.#stalled.add(job);
+        if (this.#waiting.size > 0) this.#makeRoom();
         return false;
       }
       const first = !stream.stepped;
@@ -395,6 +415,7 @@ export class Reader {
   #finish(job: Job<ReaderSession>, end: RequestEnd): boolean {
     const { session } = job;
     this.#waiting.delete(job);
+    this.#stalled.delete(job);
     job.cancelTimer();
     if (end.kind !== 'done') job.rows = [];
     job.done = true;
