@@ -75,7 +75,7 @@ function startPromotion(
   };
   refreshFollowers(core, leadership);
   const progress = leadership.progress.get(change.id);
-  if (progress !== undefined) replicate(core, leadership, progress);
+  if (progress !== undefined) replicate(core, progress);
 }
 
 function appendConfiguration(

@@ -27,10 +27,10 @@ export class Progress {
   waiting = false;
   /** When that probe was sent; −∞ = it may be sent at once. */
   probeSentAt = Number.NEGATIVE_INFINITY;
-  /** It accepted a message of this term, so that nothing of its log contradicts the leader's. */
+  /** It accepted a message that reached the first entry of this term, so that nothing of its log contradicts the leader's. */
   clean = false;
-  /** While not clean: its log may end here, with entries that were never compared. */
-  endsAt = Number.MAX_SAFE_INTEGER;
+  /** Where the last probe ended; 0 = none is on its way. */
+  probeEnd = 0 as LogIndex;
   /** Newest read round that it answered. */
   round = 0;
   /** Commit index in the newest message sent. */
@@ -61,6 +61,11 @@ export class Progress {
 
   get idle(): boolean {
     return this.#lasts.length === 0;
+  }
+
+  /** While not clean: a success stands for entries up to here at most. */
+  get comparedUpTo(): LogIndex {
+    return this.state === 'snapshot' ? this.snapshotIndex : this.probeEnd;
   }
 
   /** A message with entries up to `last` was sent in the pipeline. */
@@ -94,6 +99,7 @@ export class Progress {
     this.next = next;
     this.waiting = false;
     this.probeSentAt = Number.NEGATIVE_INFINITY;
+    this.probeEnd = 0 as LogIndex;
     this.#clearWindow();
   }
 

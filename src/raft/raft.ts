@@ -298,11 +298,11 @@ function appendEntriesResult(core: Core, from: NodeId, result: AppendEntriesResu
       progress.round = round;
       finishRounds(core, leadership);
     }
-    onAlive(core, leadership, progress);
-  } else if (result.rejected > 0) onRejected(core, leadership, progress, result);
+    onAlive(core, progress);
+  } else if (result.rejected > 0) onRejected(core, progress, result);
   else {
-    if (onMatched(core, progress, result.lastIndex)) progressed(core);
-    if (core.leadership === leadership) replicate(core, leadership, progress);
+    if (onMatched(core, leadership, progress, result.lastIndex)) progressed(core);
+    if (core.leadership === leadership) replicate(core, progress);
   }
 }
 
@@ -371,7 +371,7 @@ function tick(core: Core): void {
   if (core.leadership === undefined) return;
   if (core.now >= promotionDeadline(leadership)) abandonPromotion(core, leadership);
   for (const progress of leadership.followers) {
-    if (core.now >= heartbeatAt(core, progress)) heartbeat(core, leadership, progress);
+    if (core.now >= heartbeatAt(core, progress)) heartbeat(core, progress);
   }
   const again = askAgainAt(core, leadership.reads);
   if (again !== undefined && core.now >= again) askAgain(core, leadership);

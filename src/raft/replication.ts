@@ -14,8 +14,6 @@ import type { Progress } from './progress.ts';
 const SNAPSHOT_ANSWER_MS = 30_000;
 /** Pause after a snapshot that failed. */
 const SNAPSHOT_RETRY_MS = 1_000;
-/** A message that must reach the end of an unknown log may have this many bytes. */
-const CLEANING_BYTES = 64 * 1024 * 1024;
 
 /** Sends an AppendEntries without entries. */
 function sendEmpty(core: Core, progress: Progress, previous: number, previousTerm: Term): void {
@@ -35,22 +33,8 @@ export function sendNonce(core: Core, progress: Progress, index: number): void {
   sendEmpty(core, progress, index, core.term);
 }
 
-/** Last index of the message that begins at `next`. */
-function messageEnd(core: Core, leadership: Leadership, progress: Progress): LogIndex {
-  const { next } = progress;
-  const { appendEntriesBytes, appendEntriesCount } = LIMITS;
-  const end = core.log.batchEnd(next, appendEntriesBytes, appendEntriesCount);
-  if (progress.clean) return end;
-  // A C follower reports its whole log as matching, with entries that were never compared. Until it
-  // accepted a message of this term, the message must reach the end of its log, or the first entry
-  // of this term, which makes it cut the rest (raft-rpc.md §8, note for step 7).
-  const needed = Math.min(leadership.firstIndex, progress.endsAt);
-  if (end >= needed) return end;
-  return core.log.batchEnd(next, CLEANING_BYTES, needed - next + 1);
-}
-
 /** Sends the entries from `next` on in one message; false when a snapshot is needed instead. */
-function sendEntries(core: Core, leadership: Leadership, progress: Progress): boolean {
+function sendEntries(core: Core, progress: Progress): boolean {
   const { log } = core;
   const previousIndex = (progress.next - 1) as LogIndex;
   const previousTerm = log.termOf(previousIndex);
@@ -59,17 +43,25 @@ function sendEntries(core: Core, leadership: Leadership, progress: Progress): bo
     return false;
   }
   const nothing = progress.next > log.lastIndex;
-  const end = nothing ? previousIndex : messageEnd(core, leadership, progress);
+  const { appendEntriesBytes, appendEntriesCount } = LIMITS;
+  const end = nothing
+    ? previousIndex
+    : log.batchEnd(progress.next, appendEntriesBytes, appendEntriesCount);
   const entries = nothing ? [] : log.slice(progress.next, end);
   progress.sentAt = core.now;
-  if (progress.state === 'probe') progress.probeSentAt = core.now;
-  progress.commitSent = core.commit;
+  if (progress.state === 'probe') {
+    progress.probeSentAt = core.now;
+    progress.probeEnd = end;
+  }
+  // A C follower would commit leftovers of older terms above the end of the message.
+  const commit = progress.clean ? core.commit : (Math.min(core.commit, end) as LogIndex);
+  progress.commitSent = commit;
   core.post(progress.id, progress.address, {
     type: 'append-entries',
     term: core.term,
     previousIndex,
     previousTerm,
-    commit: core.commit,
+    commit,
     entries,
   });
   if (progress.state === 'pipeline' && !nothing) {
@@ -98,25 +90,25 @@ function sendSnapshot(core: Core, progress: Progress): void {
 }
 
 /** Sends what the follower lacks, as far as its state and its window allow. */
-export function replicate(core: Core, leadership: Leadership, progress: Progress): void {
+export function replicate(core: Core, progress: Progress): void {
   if (progress.state === 'snapshot') return;
   if (progress.state === 'probe') {
     if (progress.waiting) return;
     progress.waiting = true;
-    sendEntries(core, leadership, progress);
+    sendEntries(core, progress);
     return;
   }
   while (progress.next <= core.log.lastIndex && !progress.windowFull) {
-    if (!sendEntries(core, leadership, progress)) return;
+    if (!sendEntries(core, progress)) return;
   }
 }
 
 export function replicateToAll(core: Core, leadership: Leadership): void {
-  for (const progress of leadership.followers) replicate(core, leadership, progress);
+  for (const progress of leadership.followers) replicate(core, progress);
 }
 
 /** Nothing was sent for a heartbeat interval: keep the follower from campaigning, find losses. */
-export function heartbeat(core: Core, leadership: Leadership, progress: Progress): void {
+export function heartbeat(core: Core, progress: Progress): void {
   if (progress.state === 'snapshot') {
     const handed = progress.snapshotHandedAt;
     if (handed === undefined || core.now - handed < SNAPSHOT_ANSWER_MS) {
@@ -128,7 +120,7 @@ export function heartbeat(core: Core, leadership: Leadership, progress: Progress
   if (progress.state === 'probe') {
     // Unanswered: ask first whether it lives; its answer releases the next probe.
     if (progress.waiting) sendNonce(core, progress, KEEPALIVE_INDEX);
-    else replicate(core, leadership, progress);
+    else replicate(core, progress);
     return;
   }
   const previous = (progress.next - 1) as LogIndex;
@@ -157,20 +149,15 @@ export function pushCommit(core: Core, leadership: Leadership, evenBusy: boolean
  * The answer to a nonce shows that the follower lives: a lost probe is repeated. Not at once, because most are
  * not lost: the follower answers new entries when they are durable, and a probe can be as long as the log.
  */
-export function onAlive(core: Core, leadership: Leadership, progress: Progress): void {
+export function onAlive(core: Core, progress: Progress): void {
   if (progress.state !== 'probe' || !progress.waiting) return;
   if (core.now - progress.probeSentAt < core.electionTimeoutMs) return;
   progress.waiting = false;
-  replicate(core, leadership, progress);
+  replicate(core, progress);
 }
 
 /** A result with `rejected` set to an index that the log could have. */
-export function onRejected(
-  core: Core,
-  leadership: Leadership,
-  progress: Progress,
-  result: AppendEntriesResult,
-): void {
+export function onRejected(core: Core, progress: Progress, result: AppendEntriesResult): void {
   const { rejected, lastIndex } = result;
   if (progress.state === 'snapshot') {
     if (rejected === progress.snapshotIndex) snapshotFailed(core, progress);
@@ -180,18 +167,33 @@ export function onRejected(
   if (progress.state === 'probe' && rejected !== progress.next - 1) return;
   const next = Math.max(progress.match + 1, Math.min(rejected, lastIndex + 1));
   if (next >= progress.next) return;
-  if (!progress.clean) progress.endsAt = lastIndex;
   progress.toProbe(next as LogIndex);
-  replicate(core, leadership, progress);
+  replicate(core, progress);
 }
 
-/** A success; answers whether the match index grew. */
-export function onMatched(core: Core, progress: Progress, lastIndex: LogIndex): boolean {
-  const grew = progress.matched(Math.min(lastIndex, core.log.lastIndex) as LogIndex);
+/**
+ * A success; answers whether the match index grew. A C follower reports its whole log as matching, with leftovers of older terms that were
+ * never compared (raft-rpc.md §8, note for step 7). Until it accepted a message that reaches the first entry of this term, which makes
+ * it cut them, what it reports counts only as far as the message went.
+ */
+export function onMatched(
+  core: Core,
+  leadership: Leadership,
+  progress: Progress,
+  lastIndex: LogIndex,
+): boolean {
+  const compared = progress.clean ? core.log.lastIndex : progress.comparedUpTo;
+  const grew = progress.matched(Math.min(lastIndex, compared, core.log.lastIndex) as LogIndex);
   if (progress.state === 'snapshot') {
     if (progress.match >= progress.snapshotIndex)
       progress.toProbe((progress.match + 1) as LogIndex);
-  } else if (progress.state === 'probe') progress.toPipeline();
+  } else if (progress.state === 'probe') {
+    if (progress.clean || compared >= leadership.firstIndex) progress.toPipeline();
+    // What is on its way to its disk will be answered.
+    else if (compared > 0 && progress.match >= compared) {
+      progress.toProbe((progress.match + 1) as LogIndex);
+    }
+  }
   return grew;
 }
 

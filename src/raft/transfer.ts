@@ -45,7 +45,7 @@ export function startTransfer(core: Core, target: NodeId, tag: number): void {
   }
   const deadline = core.now + core.electionTimeoutMs;
   core.transfer = { target: chosen, tag, term: core.term, deadline, timeoutNowSent: false };
-  replicate(core, leadership, progress);
+  replicate(core, progress);
   transferProgressed(core, leadership);
 }
 

@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest';
+import { type Entry, encodeConfiguration, type LogIndex, type Term } from '../base/index.ts';
+import type { Envelope, RaftInput, RaftOutput } from './contract.ts';
+import { Raft } from './raft.ts';
+import { parseConfiguration } from './testing/virtual-cluster.ts';
+
+/*
+ * A C follower reports its whole log as matching, with leftovers of older terms that were never compared, commits them when it is told
+ * to, and names as the end of its log what it has on disk, not what it is writing (raft-rpc.md §8).
+ */
+
+const MIB = 1024 * 1024;
+
+/** Node 1 of 1, 2, 3 with entries 2 and 3, each too long to share a message with another. */
+class Leader {
+  readonly raft: Raft;
+  #now = 0;
+
+  constructor() {
+    const big = (): Entry => ({ term: 1 as Term, type: 'command', data: new Uint8Array(MIB) });
+    const data = encodeConfiguration(parseConfiguration('1,2,3'));
+    this.raft = new Raft({
+      id: 1n,
+      address: 'n1',
+      term: 2 as Term,
+      vote: 0n,
+      snapshot: undefined,
+      firstIndex: 1 as LogIndex,
+      entries: [{ term: 1 as Term, type: 'configuration', data }, big(), big()],
+      quarantined: false,
+      electionTimeoutMs: 1000,
+      heartbeatMs: 100,
+      tailBytes: 64 * MIB,
+      random: { uint32: () => 0, float: () => 0 },
+      now: 0,
+    });
+    this.step({ kind: 'tick', now: 0 });
+    this.step({ kind: 'tick', now: 5_000 });
+    this.#hear(2n, { type: 'request-vote-result', term: 3 as Term, granted: true, preVote: true });
+    this.step({ kind: 'persisted', now: this.#now, ticket: 1 });
+    this.#hear(2n, { type: 'request-vote-result', term: 3 as Term, granted: true, preVote: false });
+    this.step({ kind: 'persisted', now: this.#now, ticket: 2 });
+    expect(this.raft.role).toBe('leader');
+  }
+
+  step(input: RaftInput): RaftOutput {
+    this.#now = Math.max(this.#now, input.now);
+    return this.raft.step(input);
+  }
+
+  #hear(from: bigint, message: Envelope['message']): RaftOutput {
+    const fromAddress = `n${from}`;
+    return this.step({ kind: 'receive', now: this.#now, from, fromAddress, message });
+  }
+
+  read(): RaftOutput {
+    return this.step({ kind: 'read', now: this.#now, tag: 1 });
+  }
+
+  /** Node 3 answers; what is sent to it then. */
+  answer(rejected: number, lastIndex: number) {
+    const { send } = this.#hear(3n, {
+      type: 'append-entries-result',
+      term: 3 as Term,
+      rejected: rejected as LogIndex,
+      lastIndex: lastIndex as LogIndex,
+    });
+    return send.flatMap(({ to, message }) =>
+      to === 3n && message.type === 'append-entries' ? [message] : [],
+    );
+  }
+
+  get follower() {
+    return this.raft.status().followers.find(({ id }) => id === 3n);
+  }
+}
+
+test('what a C follower reports counts, and is told as committed, only as far as it was compared', () => {
+  const leader = new Leader();
+  const { raft } = leader;
+  // It is writing entries 2 to 9; only 2 are those of this leader.
+  expect(leader.answer(3, 1)).toMatchObject([{ previousIndex: 1, commit: 1, entries: [{}] }]);
+  // Entry 2 it has: it answers at once, and by now everything is on its disk.
+  expect(leader.answer(0, 9)).toMatchObject([{ previousIndex: 2, commit: 1, entries: [{}] }]);
+  expect(leader.follower).toMatchObject({ match: 2, state: 'probe' });
+  expect(raft.commit).toBe(1);
+  // Entry 3 made it cut its leftovers.
+  expect(leader.answer(0, 3)).toMatchObject([{ previousIndex: 3, commit: 1, entries: [{}] }]);
+  expect(leader.follower).toMatchObject({ match: 3, state: 'probe' });
+  expect(raft.commit).toBe(1);
+  leader.answer(0, 4);
+  expect(leader.follower).toMatchObject({ match: 4, state: 'pipeline' });
+  expect(raft.commit).toBe(4);
+});
+
+test('an answer with leftovers confirms no read', () => {
+  const leader = new Leader();
+  leader.answer(3, 1);
+  leader.read();
+  const { term } = leader.raft;
+  const propose = { kind: 'propose', now: 5_000, term, type: 'command', tag: 1 } as const;
+  leader.step({ ...propose, data: new Uint8Array(8) });
+  leader.answer(0, 9);
+  expect(leader.follower).toMatchObject({ match: 2 });
+  expect(leader.raft.readable).toBe(false);
+});
