@@ -80,7 +80,7 @@ export class DurableLog {
   ) {
     this.#disk = disk;
     this.#lock = lock;
-    this.#metadata = new MetadataFile(disk, loaded.metadata.version);
+    this.#metadata = new MetadataFile(disk, loaded.metadata);
     this.#term = loaded.metadata.term;
     this.#floor = new FloorFile(disk, loaded.floor);
     const terms = new TermHistory(loaded.firstIndex - 1, startTerm(loaded));
@@ -296,8 +296,8 @@ export class DurableLog {
     await this.#segments.rotate();
     // Until the old log is gone the floor may only demand what both histories have.
     const common = this.#snapshots.newest ?? { index: 0, term: 0 };
-    const metadataVersion = this.#metadata.version;
-    await this.#floor.lower({ index: common.index, term: common.term, metadataVersion });
+    const metadata = this.#metadata.current;
+    await this.#floor.lower({ index: common.index, term: common.term, metadata });
     this.#floorDue = true;
     await this.#snapshots.store(file);
     await this.#segments.reset(index, lastTerm);
@@ -328,7 +328,7 @@ export class DurableLog {
     assert(index >= base, () => `truncation from ${operation.from} below the snapshot at ${base}`);
     if (index >= this.lastIndex) return;
     const end = { index, term: this.#segments.termAt(index) };
-    await this.#floor.lower({ ...end, metadataVersion: this.#metadata.version });
+    await this.#floor.lower({ ...end, metadata: this.#metadata.current });
     await this.#segments.truncate(operation.from);
   }
 
@@ -342,7 +342,7 @@ export class DurableLog {
     if (this.#queue.broken !== undefined || this.lastIndex === 0) return;
     const { current } = this.#floor;
     const grown = this.#disk.counters.writtenBytes - this.#bytesAtFloor;
-    const stale = current?.metadataVersion !== this.#metadata.version;
+    const stale = current?.metadata.version !== this.#metadata.current.version;
     if (!stale && !this.#floorDue && grown < FLOOR_BYTES) return;
     try {
       await this.#writeFloor();
@@ -357,8 +357,7 @@ export class DurableLog {
     if (index === 0) return;
     this.#bytesAtFloor = this.#disk.counters.writtenBytes;
     this.#floorDue = false;
-    const metadataVersion = this.#metadata.version;
-    await this.#floor.write({ index, term: lastTerm, metadataVersion });
+    await this.#floor.write({ index, term: lastTerm, metadata: this.#metadata.current });
   }
 }
 

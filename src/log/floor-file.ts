@@ -1,25 +1,32 @@
-import { ByteReader, ByteWriter, type Disk } from '../base/index.ts';
+import { ByteReader, ByteWriter, type Disk, type NodeId } from '../base/index.ts';
 import { crc32 } from '../wire/index.ts';
 import { readWhole, writeInPlace } from './whole-file.ts';
 
 /** Name of the file. */
 export const FLOOR_NAME = 'quorate-floor';
-const BYTES = 40;
-const FORMAT = 1;
+const BYTES = 56;
+const FORMAT = 2;
 
 /** A log position that was durable: a log that ends before it has lost something (M15). */
 export interface Floor {
   readonly index: number;
   readonly term: number;
   /** It counts only while the directory's metadata has this version: a C node that truncates raises it. */
-  readonly metadataVersion: number;
+  readonly metadata: FloorMetadata;
+}
+
+/** The metadata that was durable then: the files that hold it have no checksum. */
+export interface FloorMetadata {
+  readonly version: number;
+  readonly term: number;
+  readonly vote: NodeId;
 }
 
 /**
  * The durable floor, written lazily: often enough that lost entries are noticed, too seldom to cost
  * anything. A file of our own; C nodes ignore it.
  *
- * Layout, little-endian u64 each: format 1, index, term, metadata version, CRC of the first 32 bytes.
+ * Layout, little-endian u64 each: format 2, index, term, version, term and vote of the metadata, CRC of the first 48 bytes.
  */
 export class FloorFile {
   readonly #disk: Disk;
@@ -64,7 +71,9 @@ export async function removeFloor(disk: Disk): Promise<void> {
 
 function encode(floor: Floor): Uint8Array {
   const writer = new ByteWriter(BYTES);
-  writer.safe(FORMAT).safe(floor.index).safe(floor.term).safe(floor.metadataVersion);
+  const { index, term, metadata } = floor;
+  writer.safe(FORMAT).safe(index).safe(term);
+  writer.safe(metadata.version).safe(metadata.term).u64(metadata.vote);
   const sum = crc32(writer.finish());
   return writer.safe(sum).finish();
 }
@@ -72,11 +81,11 @@ function encode(floor: Floor): Uint8Array {
 function decode(bytes: Uint8Array): Floor | undefined {
   const reader = new ByteReader(bytes);
   const format = reader.u64();
-  const words = [reader.u64(), reader.u64(), reader.u64()].map(Number);
-  const [index = 0, term = 0, metadataVersion = 0] = words;
-  if (format !== BigInt(FORMAT) || reader.u64() !== BigInt(crc32(bytes.subarray(0, 32)))) {
-    return undefined;
-  }
+  const words = [reader.u64(), reader.u64(), reader.u64(), reader.u64()].map(Number);
+  const vote = reader.u64();
+  const [index = 0, term = 0, version = 0, metadataTerm = 0] = words;
+  const checked = bytes.subarray(0, BYTES - 8);
+  if (format !== BigInt(FORMAT) || reader.u64() !== BigInt(crc32(checked))) return undefined;
   if (!words.every(Number.isSafeInteger)) return undefined;
-  return { index, term, metadataVersion };
+  return { index, term, metadata: { version, term: metadataTerm, vote } };
 }

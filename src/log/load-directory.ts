@@ -9,7 +9,7 @@ import {
   sortListing,
 } from './file-names.ts';
 import { FLOOR_NAME, type Floor, loadFloor } from './floor-file.ts';
-import { type LoadedMetadata, loadMetadata } from './metadata-file.ts';
+import { checkAgainstFloor, type LoadedMetadata, loadMetadata } from './metadata-file.ts';
 import { type ScannedSegment, scanClosedSegment, scanOpenSegment } from './segment-scan.ts';
 import {
   isDamage,
@@ -73,6 +73,7 @@ export async function loadDirectory(disk: Disk): Promise<LoadedDirectory> {
   }
   const metadata = await loadMetadata(disk, listing.sizes);
   const floor = await loadFloor(disk, listing.sizes);
+  if (floor !== undefined) checkAgainstFloor(disk, metadata, floor.metadata);
   const loader = new Loader(disk, listing);
   const snapshots = await loader.loadSnapshots();
   const log = await loader.loadSegments(snapshots.at(-1));
@@ -110,9 +111,9 @@ function floorDoubt(
   metadataVersion: number,
   log: LoadedLog,
 ): string | undefined {
-  if (floor === undefined || floor.metadataVersion < metadataVersion) return undefined;
-  if (floor.metadataVersion > metadataVersion) {
-    return `metadata version ${floor.metadataVersion} was durable, version ${metadataVersion} was found`;
+  if (floor === undefined || floor.metadata.version < metadataVersion) return undefined;
+  if (floor.metadata.version > metadataVersion) {
+    return `metadata version ${floor.metadata.version} was durable, version ${metadataVersion} was found`;
   }
   if (log.lastIndex < floor.index) {
     return `entry ${floor.index} was durable, the log ends at ${log.lastIndex}`;

@@ -14,6 +14,7 @@ import {
   metadataFileName,
 } from '../wire/index.ts';
 import { formatUnsupported, logDamaged } from './errors.ts';
+import type { FloorMetadata } from './floor-file.ts';
 import { readWhole, writeInPlace } from './whole-file.ts';
 
 const AFFECTED = 'the term and the vote of this node';
@@ -46,6 +47,7 @@ export async function loadMetadata(
     const place = { directory: disk.path, file: 'metadata1' };
     throw logDamaged(place, `metadata2 has the same version ${newest.version}`, AFFECTED);
   }
+  if (other !== undefined) checkOrder(disk, other, newest);
   const { version, term, votedFor } = newest;
   const expected = version - 1;
   const doubt =
@@ -53,6 +55,28 @@ export async function loadMetadata(
       ? undefined
       : `metadata version ${version} stands beside ${other?.version ?? 'nothing'}, not beside ${expected}`;
   return { version, term, vote: votedFor, doubt };
+}
+
+/** There is no checksum, but neither do terms fall, nor does a vote change within a term. */
+function checkOrder(disk: Disk, older: Metadata, newer: Metadata): void {
+  const place = { directory: disk.path, file: metadataFileName(newer.version) };
+  if (newer.term < older.term) {
+    const what = `its term ${newer.term} is lower than term ${older.term} of the version before it, or that one is damaged`;
+    throw logDamaged(place, what, AFFECTED);
+  }
+  if (newer.term === older.term && older.votedFor !== 0n && newer.votedFor !== older.votedFor) {
+    const what = `in term ${newer.term} it votes for ${newer.votedFor}, the version before it for ${older.votedFor}`;
+    throw logDamaged(place, what, AFFECTED);
+  }
+}
+
+/** What the durable floor remembers of this version must be what was found. Throws LOG_DAMAGED. */
+export function checkAgainstFloor(disk: Disk, found: LoadedMetadata, floor: FloorMetadata): void {
+  if (floor.version !== found.version || found.version === 0) return;
+  if (floor.term === found.term && floor.vote === found.vote) return;
+  const place = { directory: disk.path, file: metadataFileName(found.version) };
+  const what = `it says term ${found.term} and vote ${found.vote}, but term ${floor.term} and vote ${floor.vote} were durable`;
+  throw logDamaged(place, what, AFFECTED);
 }
 
 async function loadCopy(
@@ -71,7 +95,9 @@ async function loadCopy(
     throw formatUnsupported(place, `its format is ${bytes[0]}`);
   }
   try {
-    return decodeMetadata(bytes);
+    const metadata = decodeMetadata(bytes);
+    if (metadataFileName(metadata.version) === file) return metadata;
+    throw logDamaged(place, `version ${metadata.version} belongs into the other file`, AFFECTED);
   } catch (error) {
     if (error instanceof DecodeError) throw logDamaged(place, error.message, AFFECTED);
     throw error;
@@ -81,24 +107,25 @@ async function loadCopy(
 /** Writes term and vote alternately into the two files. */
 export class MetadataFile {
   readonly #disk: Disk;
-  #version: number;
+  #current: FloorMetadata;
 
-  constructor(disk: Disk, version: number) {
+  constructor(disk: Disk, found: FloorMetadata) {
     this.#disk = disk;
-    this.#version = version;
+    const { version, term, vote } = found;
+    this.#current = { version, term, vote };
   }
 
-  /** Version of what is durable; 0 = nothing was ever written. */
-  get version(): number {
-    return this.#version;
+  /** What is durable; version 0 = nothing was ever written. */
+  get current(): FloorMetadata {
+    return this.#current;
   }
 
   /** Durable when it resolves. */
   async write(term: Term, vote: NodeId): Promise<void> {
-    const version = this.#version + 1;
+    const version = this.#current.version + 1;
     assert(Number.isSafeInteger(version), 'metadata versions are used up');
     const bytes = encodeMetadata({ version, term, votedFor: vote });
     await writeInPlace(this.#disk, metadataFileName(version), bytes);
-    this.#version = version;
+    this.#current = { version, term, vote };
   }
 }
