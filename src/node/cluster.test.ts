@@ -291,6 +291,28 @@ describe('three nodes', () => {
     expect(machine?.limits).toMatchObject({ unsealedPages: 256, deletion: true });
   });
 
+  test('a voter that comes back empty neither acknowledges nor votes, whatever it was started with (M15)', async () => {
+    await cluster.three();
+    await cluster.execute(1n, 'SET a 1');
+    await cluster.crash(2n);
+    await cluster.crash(3n);
+    cluster.wipe(2n);
+    const wiped = await cluster.start(2n, 'wait');
+    await cluster.when(() => wiped.status().quarantined);
+    const write = await cluster.execute(1n, 'SET b 1', { timeoutMs: 2_000 });
+    expect(failureOf(write).code).toMatch(/OUTCOME_UNKNOWN|NOT_LEADER/);
+    expect(wiped.status().lastIndex).toBe(0);
+    await cluster.start(3n, 'resume');
+    await cluster.when(() => cluster.leader() !== undefined);
+    const leader = cluster.leader()?.status().id ?? 0n;
+    expect((await cluster.execute(leader, 'SELECT a')).rows).toBe('1');
+    await cluster.run(2_000);
+    expect(wiped.status().lastIndex).toBe(0);
+    // The way back (M15): away with the old id.
+    await cluster.until(cluster.node(leader).remove(2n));
+    expect((await cluster.execute(leader, 'SET c 1')).result.kind).toBe('done');
+  });
+
   test('membership: errors by name, a removed member is gone', async () => {
     await cluster.three();
     const node = cluster.node(1n);

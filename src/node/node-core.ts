@@ -17,10 +17,12 @@ import { LeaderLink } from './leader-link.ts';
 import { Leadership } from './leadership.ts';
 import { MachineCalls } from './machine-calls.ts';
 import { Changes } from './membership.ts';
+import { Newcomer } from './newcomer.ts';
 import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, type NodeOptions } from './options.ts';
 import { PeerKinds, UNSEALED_PAGES_WITH_C } from './peer-kinds.ts';
 import { ReadRounds } from './read-rounds.ts';
 import { Replica } from './replica.ts';
+import { askRole } from './role-question.ts';
 import { SealBook } from './seal-book.ts';
 import { Snapshots } from './snapshots.ts';
 import { Streams } from './streams.ts';
@@ -28,6 +30,11 @@ import { Transport } from './transport.ts';
 
 const UNREADABLE =
   'the text of a database is UTF-16, which this SQLite cannot open: statements on it will fail wherever a Quorate node runs them';
+
+const AMNESIA =
+  'this node is quarantined: it is a voter of its cluster and has no log, so it has lost what it acknowledged, and neither votes nor ' +
+  'acknowledges under this id. To bring the machine back, stop it, empty its directory and start it with --join and the addresses of ' +
+  'other members: it joins under a new id and the old one is removed';
 
 /** The parts of a node, joined: what the core decides and the threads report goes where it belongs. */
 export class NodeCore {
@@ -121,6 +128,7 @@ export class NodeCore {
       replica: this.replica,
       snapshots: this.snapshots,
       transport: this.transport,
+      newcomer: this.#newNewcomer(),
       isMember: (id) => this.members.some((member) => member.id === id),
     });
     this.#listen();
@@ -190,6 +198,18 @@ export class NodeCore {
       dialTimeoutMs: this.electionTimeoutMs,
       silenceMs: 3 * this.electionTimeoutMs,
       unreachable: (peer) => this.consensus.step({ kind: 'unreachable', now: clock.now(), peer }),
+    });
+  }
+
+  #newNewcomer(): Newcomer {
+    const { id, network, clock, logger } = this.options;
+    return new Newcomer({
+      ask: (address) => askRole(network, clock, address, id, this.electionTimeoutMs),
+      refuse: () => {
+        if (this.stopping) return;
+        logger('error', AMNESIA, { id });
+        this.consensus.step({ kind: 'quarantine', now: clock.now() });
+      },
     });
   }
 

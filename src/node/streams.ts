@@ -11,6 +11,7 @@ import {
 import type { Raft } from '../raft/index.ts';
 import type { Consensus } from './consensus.ts';
 import { Incoming, type SnapshotReceiver } from './incoming.ts';
+import type { Newcomer } from './newcomer.ts';
 import type { Replica } from './replica.ts';
 import type { Snapshots } from './snapshots.ts';
 import { StreamTable } from './stream-table.ts';
@@ -24,6 +25,7 @@ export interface StreamsOptions {
   readonly replica: Replica;
   readonly snapshots: Snapshots;
   readonly transport: Transport;
+  readonly newcomer: Newcomer;
   isMember(id: NodeId): boolean;
 }
 
@@ -68,9 +70,23 @@ export class Streams {
   ): void {
     const { consensus, raft, replica, clock, transport } = this.#options;
     transport.heard(from);
+    if (message.type === 'append-entries' && this.#isNew) {
+      const again = (): void => this.#receive(from, fromAddress, message);
+      const brings = message.entries.length > 0;
+      if (!this.#admits(fromAddress, brings ? again : undefined) && brings) return;
+    }
     consensus.step({ kind: 'receive', now: clock.now(), from, fromAddress, message });
     if (message.type !== 'append-entries') return;
     if (raft.leader === from && message.term === raft.term) replica.heard(message.commit);
+  }
+
+  get #isNew(): boolean {
+    const { raft } = this.#options;
+    return raft.lastIndex === 0 && !raft.quarantined;
+  }
+
+  #admits(address: string, again: (() => void) | undefined): boolean {
+    return this.#options.newcomer.admits(address, again);
   }
 
   #offered(
@@ -78,6 +94,11 @@ export class Streams {
     fromAddress: string,
     message: InstallSnapshot,
   ): SnapshotReceiver | undefined {
+    if (this.#isNew && !this.#admits(fromAddress, undefined)) {
+      // Its payload is on its way and cannot wait: the leader sends it again.
+      for (const incoming of this.#streams.of(from)) incoming.destroy();
+      return undefined;
+    }
     const { consensus, snapshots, clock } = this.#options;
     // The core must say at once whether the payload is wanted: it is already arriving.
     assert(!consensus.busy, 'a snapshot is offered inside a step');

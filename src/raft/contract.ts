@@ -113,6 +113,8 @@ export type RaftInput =
       readonly to: NodeId;
       readonly ok: boolean;
     }
+  /** This node turned out to be a voter that lost its log: it refuses votes and acknowledgements from now on (M15). */
+  | { readonly kind: 'quarantine'; readonly now: number }
   /** A connection to this peer broke or messages to it were dropped. */
   | { readonly kind: 'unreachable'; readonly now: number; readonly peer: NodeId };
 

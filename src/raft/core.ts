@@ -62,7 +62,7 @@ export class Core {
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
   readonly tailBytes: number;
-  readonly quarantined: boolean;
+  quarantined: boolean;
   readonly random: Random;
 
   now: number;

@@ -159,6 +159,11 @@ export class Raft {
       case 'snapshot-sent':
         snapshotSent(core, input.to, input.ok);
         break;
+      case 'quarantine':
+        core.quarantined = true;
+        if (core.role === 'candidate') becomeFollower(core, core.term);
+        assert(core.role === 'follower', 'a leader lost its log');
+        break;
       case 'unreachable': {
         const progress = core.leadership?.progress.get(input.peer);
         if (progress !== undefined) onUnreachable(core, progress);
@@ -186,6 +191,9 @@ export class Raft {
   }
   get leader(): NodeId {
     return this.#core.leader;
+  }
+  get quarantined(): boolean {
+    return this.#core.quarantined;
   }
   get commit(): LogIndex {
     return this.#core.commit;

@@ -36,7 +36,7 @@ export interface Outcome {
 export class Process {
   readonly id: NodeId;
   readonly address: string;
-  readonly disk: SimulatedDisk;
+  disk: SimulatedDisk;
   clock: ProcessClock;
   node: Node | undefined;
   machine: FakeMachine | undefined;
@@ -148,6 +148,11 @@ export class Cluster {
     process.disk.crash();
     process.node = undefined;
     await this.run(1);
+  }
+
+  /** Its disk is empty when it starts again. */
+  wipe(id: NodeId): void {
+    this.process(id).disk = new SimulatedDisk({ random: this.random });
   }
 
   isolate(id: NodeId): void {
