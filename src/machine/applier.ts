@@ -22,6 +22,7 @@ export function applyCommand(core: MachineCore, index: LogIndex, bytes: Uint8Arr
   }
   store.apply(command, pages, index);
   const { pageNumbers, images } = command;
+  database.pinBudget.published(store, pageNumbers.length);
   const at = pageNumbers.lastIndexOf(1) * PAGE_SIZE_BYTES;
   if (at >= 0) core.sawPageOne(command.database, images.subarray(at, at + PAGE_SIZE_BYTES));
   return before === 0;

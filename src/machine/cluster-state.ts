@@ -12,10 +12,6 @@ import type { WriteQueue } from './write-queue.ts';
 
 type Message<K extends ToMachine['kind']> = Extract<ToMachine, { readonly kind: K }>;
 
-/** Publications after which the memory kept for pinned versions is looked at (S5). */
-const BUDGET_INTERVAL = 256;
-const RETAINED_BYTES_MIN = 256 * 1024 * 1024;
-
 /** What consensus does to the databases: leadership, publication, commands of others, snapshots. */
 export class ClusterState {
   readonly #core: MachineCore;
@@ -24,7 +20,6 @@ export class ClusterState {
   readonly #keeper: TransactionKeeper;
   readonly #sealer: Sealer;
   #restorer: Restorer | undefined;
-  #publications = 0;
   #announcedIndex: LogIndex | undefined;
   /** The list of databases has changed since it was told last. */
   #listChanged = false;
@@ -94,11 +89,7 @@ export class ClusterState {
     this.#sealer.published();
     this.#advanceTo(index);
     this.#queue.woken = true;
-    this.#publications++;
-    if (this.#publications % BUDGET_INTERVAL === 0) {
-      const half = Math.floor((store.statistics().pages * 4096) / 2);
-      store.enforceBudget(Math.max(RETAINED_BYTES_MIN, half));
-    }
+    database.pinBudget.published(store, live.seal.pageNumbers.length);
   }
 
   /** The deletion of a database was committed: it goes, and those who wait for it find an empty one. */

@@ -2,6 +2,7 @@ import { assert } from '../base/index.ts';
 import type { Connection, ConnectionHooks, Engine } from '../engine/index.ts';
 import type { PageStore, Seal } from '../pages/index.ts';
 import type { Job } from './job.ts';
+import { PinBudget } from './pin-budget.ts';
 import type { Session } from './session.ts';
 
 /** Page cache of the connection that all autocommit writes share, and of a home connection (M11), in pages. */
@@ -34,6 +35,7 @@ export class MachineDatabase {
   /** Number of the last seal of this epoch. */
   sequence = 0;
   readonly inFlight: SealInFlight[] = [];
+  readonly pinBudget = new PinBudget();
   /** Its deletion is on its way: nothing begins before that is published or dropped. */
   deleting = false;
   /** Committed into head since the last seal. */
