@@ -3,6 +3,7 @@ import type { PageSource, PageStore } from '../pages/index.ts';
 import type { AuthorizerQuestion } from './authorizer.ts';
 import type { Connection, ConnectionOptions, Engine, EngineOptions } from './contract.ts';
 import { FileHandle, LOCK } from './file-handle.ts';
+import { LinearFunctions } from './linear-functions.ts';
 import { PageVfs } from './page-vfs.ts';
 import { extendedName, SQLITE } from './result-codes.ts';
 import { SessionFunctionTable } from './session-functions.ts';
@@ -40,6 +41,7 @@ export class SqliteEngine implements Engine {
   readonly #library: SqliteLibrary;
   readonly #vfs: PageVfs;
   readonly #functions: SessionFunctionTable;
+  readonly #linear: LinearFunctions;
   readonly #connections = new Map<Pointer, SqliteConnection>();
   readonly #cachedStatements: number;
   readonly #vfsName: Pointer;
@@ -56,6 +58,7 @@ export class SqliteEngine implements Engine {
     }
     this.#vfs = new PageVfs(library, options);
     this.#functions = new SessionFunctionTable(library);
+    this.#linear = new LinearFunctions(library, options.random);
     this.#cachedStatements = options.cachedStatements ?? CACHED_STATEMENTS;
     this.#vfsName = library.allocateText(this.#vfs.name);
     this.#fileName = library.allocateText('database');
@@ -133,6 +136,8 @@ export class SqliteEngine implements Engine {
       totalChanges: () => connection.sessionTotalChanges(),
     });
     assert(code === SQLITE.OK, () => `sqlite3_create_function_v2: ${code}`);
+    const replaced = this.#linear.install(db);
+    assert(replaced === SQLITE.OK, () => `sqlite3_create_function_v2: ${replaced}`);
     exports.sqlite3_set_authorizer(db, this.#authorizer, db);
     if (connection.file.hooks.progress !== undefined) {
       exports.sqlite3_progress_handler(db, PROGRESS_OPERATIONS, this.#progress, db);

@@ -45,6 +45,14 @@ export interface SqliteExports {
   ): number;
   sqlite3_user_data(context: Pointer): Pointer;
   sqlite3_result_int64(context: Pointer, value: bigint): void;
+  sqlite3_result_int(context: Pointer, value: number): void;
+  sqlite3_result_text(context: Pointer, text: Pointer, bytes: number, destroy: number): void;
+  sqlite3_result_error_toobig(context: Pointer): void;
+  sqlite3_result_error_nomem(context: Pointer): void;
+  sqlite3_value_type(value: Pointer): number;
+  sqlite3_value_text(value: Pointer): Pointer;
+  sqlite3_value_blob(value: Pointer): Pointer;
+  sqlite3_value_bytes(value: Pointer): number;
 
   sqlite3_prepare_v3(
     db: Pointer,
