@@ -24,6 +24,7 @@ import { HeldDisk } from './held-disk.ts';
 import { writeIdentity } from './identity.ts';
 import { JoinTask } from './join.ts';
 import { Keeper } from './keeper.ts';
+import { readAddresses, writeAddresses } from './membership-file.ts';
 import type { NodeOptions } from './options.ts';
 import { PipeConnection } from './pipe.ts';
 import { finishJoin, markFresh, markJoining } from './start-flags.ts';
@@ -89,6 +90,7 @@ export class Core implements CoreIdentity {
       const plan = await planStart(disk, options, facts, () => randomId(random));
       if (plan.isNew && !facts.hasEntries) await forgetFloor(disk);
       if (plan.reason !== undefined) log('warn', plan.reason);
+      const servers = plan.mode === 'join' ? await serversToJoin(disk, options) : [];
       sqlSide = sql(limits);
       node = await Node.start({
         id: plan.identity.id,
@@ -120,6 +122,7 @@ export class Core implements CoreIdentity {
           running.acceptRaft(connection, id, address, rest),
       });
       await listen(server, network, options.bind ?? options.address);
+      if (plan.mode === 'join') await writeAddresses(disk, servers);
       if (plan.mode === 'join' && plan.isNew) await markJoining(disk);
       const isFresh = !facts.hasEntries && plan.mode !== 'bootstrap' && plan.mode !== 'quarantine';
       if (plan.isNew && isFresh) await markFresh(disk);
@@ -130,7 +133,7 @@ export class Core implements CoreIdentity {
       keeper.start();
       const join =
         plan.mode === 'join'
-          ? new JoinTask(context, plan.identity, options.join ?? [], () => finishJoin(disk))
+          ? new JoinTask(context, plan.identity, servers, () => finishJoin(disk))
           : undefined;
       join?.start();
       return new Core({ plan, node, server, sql: sqlSide, keeper, join });
@@ -173,6 +176,17 @@ export class Core implements CoreIdentity {
     await this.#node.stop();
     await this.#sql.close();
   }
+}
+
+/** Those that are named now, else those that were named when the node began to join. */
+async function serversToJoin(disk: Disk, options: CoreOptions): Promise<readonly string[]> {
+  const named = options.join ?? [];
+  const servers = named.length > 0 ? named : await readAddresses(disk);
+  if (servers.length > 0) return servers;
+  throw new QuorateError(
+    'OPTIONS',
+    `${disk.path} belongs to a node that has not joined its cluster yet; start it with --join and the addresses of members`,
+  );
 }
 
 const QUARANTINED =

@@ -17,6 +17,10 @@ export interface TaskContext {
 const RETRY_MS = 250;
 const ATTEMPT_MS = 5_000;
 
+const CANNOT_JOIN =
+  'cannot join yet, trying on: the cluster takes members only while it has a leader, that is while a majority of its voters run; ' +
+  'start all members that still have their directories';
+
 /** Asks the cluster to add this node, again and again until it is a member. */
 export class JoinTask {
   readonly #context: TaskContext;
@@ -63,7 +67,7 @@ export class JoinTask {
         }
         if (!complained) {
           const reason = error instanceof Error ? error.message : String(error);
-          this.#context.log('warn', 'cannot join yet, trying on', { reason });
+          this.#context.log('warn', CANNOT_JOIN, { reason });
         }
         complained = true;
         await new Promise<void>((resolve) => systemClock.after(RETRY_MS, resolve));

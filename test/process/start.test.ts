@@ -242,3 +242,20 @@ describe('what it refuses to start on', () => {
     expect((await program.stop()).code).toBe(0);
   });
 });
+
+test('a node that is restarted before it has joined finds its cluster again without --join', async () => {
+  const first = `127.0.0.1:${await freePort()}`;
+  const directory = newDirectory();
+  const { program, address } = await startProgram(directory, ['--join', first]);
+  await program.says('cannot join yet');
+  await program.stop('SIGKILL');
+  const again = await startProgram(directory, [], address);
+  await startProgram(newDirectory(), [], first);
+  await again.program.says('joined the cluster');
+  expect((await again.program.stop()).code).toBe(0);
+  expect(readFileSync(join(directory, 'cluster.yaml'), 'utf8')).toContain(first);
+  // The file is only a help: without it the operator must say where the cluster is.
+  writeFileSync(join(directory, 'join'), '');
+  rmSync(join(directory, 'cluster.yaml'));
+  expect(await refused(directory, [], address)).toContain('--join');
+});
