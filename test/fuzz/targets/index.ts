@@ -2,6 +2,7 @@ import type { Target } from '../target.ts';
 import { clientLinkTarget } from './client-link.ts';
 import { clientRequestsTarget } from './client-requests.ts';
 import { clientResponsesTarget } from './client-responses.ts';
+import { databasePagesTarget } from './database-pages.ts';
 import { directoryTarget } from './directory.ts';
 import {
   commandTarget,
@@ -34,6 +35,7 @@ export const TARGETS: readonly Target[] = [
   pageOneTarget,
   identityTarget,
   directoryTarget,
+  databasePagesTarget,
   sessionTarget,
   clientLinkTarget,
   raftCoreTarget,
