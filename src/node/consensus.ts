@@ -8,6 +8,7 @@ import {
 } from '../base/index.ts';
 import type { DurableLog } from '../log/index.ts';
 import type { Raft, RaftEffect, RaftInput, RaftOutput } from '../raft/index.ts';
+import type { ConsensusWatch } from './watch.ts';
 
 /** What the consensus loop asks of the rest of the node. */
 export interface ConsensusEvents {
@@ -35,6 +36,7 @@ export class Consensus {
   readonly #log: DurableLog;
   readonly #clock: Clock;
   readonly #events: ConsensusEvents;
+  readonly #watch: ConsensusWatch | undefined;
   readonly #inputs: RaftInput[] = [];
   #running = false;
   #stopped = false;
@@ -44,11 +46,18 @@ export class Consensus {
   /** Settles when everything handed to the log so far is durable. */
   #persisted: Promise<void> = Promise.resolve();
 
-  constructor(raft: Raft, log: DurableLog, clock: Clock, events: ConsensusEvents) {
+  constructor(
+    raft: Raft,
+    log: DurableLog,
+    clock: Clock,
+    events: ConsensusEvents,
+    watch?: ConsensusWatch,
+  ) {
     this.#raft = raft;
     this.#log = log;
     this.#clock = clock;
     this.#events = events;
+    this.#watch = watch;
   }
 
   /** True while an output is being obeyed: a `step` made now takes effect later. */
@@ -89,7 +98,9 @@ export class Consensus {
 
   #process(input: RaftInput): RaftOutput | undefined {
     try {
-      return this.#raft.step(input);
+      const output = this.#raft.step(input);
+      this.#watch?.stepped(input, output, this.#raft);
+      return output;
     } catch (error) {
       const fromPeer = input.kind === 'receive' || input.kind === 'install-offered';
       if (!fromPeer || !(error instanceof DecodeError)) throw error;
@@ -99,7 +110,7 @@ export class Consensus {
   }
 
   #obey(output: RaftOutput): void {
-    if (output.send.length > 0) this.#events.send(output.send);
+    if (output.send.length > 0) this.#send(output.send);
     if (output.persist.length > 0 || output.sendAfter.length > 0) this.#persist(output);
     for (const effect of output.effects) {
       this.#events.effect(effect);
@@ -108,12 +119,17 @@ export class Consensus {
     this.#schedule(output.nextTick);
   }
 
+  #send(envelopes: RaftOutput['send']): void {
+    this.#watch?.sends(envelopes, this.#raft);
+    this.#events.send(envelopes);
+  }
+
   #persist(output: RaftOutput): void {
     const { ticket, sendAfter } = output;
     if (output.persist.length === 0) {
       // A promise about what was handed to the disk before: it waits for that.
       this.#persisted.then(
-        () => !this.#stopped && this.#events.send(sendAfter),
+        () => !this.#stopped && this.#send(sendAfter),
         () => undefined,
       );
       return;
@@ -130,7 +146,7 @@ export class Consensus {
         }
         this.step({ kind: 'persisted', now: this.#clock.now(), ticket });
         this.#events.stored();
-        if (!this.#stopped && sendAfter.length > 0) this.#events.send(sendAfter);
+        if (!this.#stopped && sendAfter.length > 0) this.#send(sendAfter);
       },
       (error: unknown) => this.#persistFailed(ticket, error),
     );

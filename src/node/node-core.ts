@@ -175,17 +175,23 @@ export class NodeCore {
   // — the parts —
 
   #newConsensus(): Consensus {
-    return new Consensus(this.raft, this.log, this.options.clock, {
-      send: (envelopes) => {
-        for (const envelope of envelopes) this.transport.send(envelope);
+    return new Consensus(
+      this.raft,
+      this.log,
+      this.options.clock,
+      {
+        send: (envelopes) => {
+          for (const envelope of envelopes) this.transport.send(envelope);
+        },
+        effect: (effect) => this.#effect(effect),
+        stored: () => this.snapshots.stored(),
+        malformed: (peer, error) => this.streams.refuse(peer, error),
+        diskFull: (error) => this.#disk(true, error.message),
+        diskRecovered: () => this.#disk(false, ''),
+        fatal: (error) => this.fatal(error),
       },
-      effect: (effect) => this.#effect(effect),
-      stored: () => this.snapshots.stored(),
-      malformed: (peer, error) => this.streams.refuse(peer, error),
-      diskFull: (error) => this.#disk(true, error.message),
-      diskRecovered: () => this.#disk(false, ''),
-      fatal: (error) => this.fatal(error),
-    });
+      this.options.watch,
+    );
   }
 
   #newTransport(): Transport {

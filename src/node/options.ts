@@ -1,6 +1,7 @@
 import type { Clock, Disk, Limits, Logger, Network, NodeId, Port, Random } from '../base/index.ts';
 import type { FromMachine, FromReader, ToMachine, ToReader } from '../machine/index.ts';
 import type { SnapshotThresholds } from './snapshot-taker.ts';
+import type { ConsensusWatch } from './watch.ts';
 
 /** What a node is made of. Times in ms. */
 export interface NodeOptions {
@@ -31,6 +32,8 @@ export interface NodeOptions {
   readonly limits?: Partial<Limits> | undefined;
   /** Size of a segment file, for tests and simulations. */
   readonly segmentBytes?: number | undefined;
+  /** Sees what the core decides and what leaves, for simulations. */
+  readonly watch?: ConsensusWatch | undefined;
 }
 
 export const ELECTION_TIMEOUT_MS = 800;

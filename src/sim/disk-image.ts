@@ -96,6 +96,22 @@ export class FileImage {
     this.#durableSize = this.#size;
   }
 
+  /** What surely is on the medium: the content after the worst crash. */
+  durable(): Uint8Array {
+    const bytes = new Uint8Array(this.#durableSize);
+    bytes.set(this.#content.subarray(0, Math.min(this.#size, this.#durableSize)));
+    for (const kept of [this.#unsynced, this.#lost]) {
+      for (const [sector, saved] of kept) {
+        const start = sector * SECTOR_BYTES;
+        if (start >= bytes.length) continue;
+        const end = Math.min(start + SECTOR_BYTES, bytes.length);
+        bytes.fill(0, start, end);
+        if (saved) bytes.set(saved.subarray(0, end - start), start);
+      }
+    }
+    return bytes;
+  }
+
   /** Damage of the medium: inverts one bit. */
   flipBit(offset: number, bit: number): void {
     assert(offset < this.#size, () => `no byte ${offset} to damage`);
@@ -159,6 +175,11 @@ export class DirectoryImage {
 
   get names(): ReadonlyMap<string, FileImage> {
     return this.#names;
+  }
+
+  /** The names that surely are on the medium. */
+  get durable(): ReadonlyMap<string, FileImage> {
+    return this.#durable;
   }
 
   get(name: string): FileImage {

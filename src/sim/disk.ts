@@ -133,6 +133,18 @@ export class SimulatedDisk {
     this.#directory.sync();
   }
 
+  /** What surely is on the medium of this file; undefined = not even its name. */
+  durable(name: string): Uint8Array | undefined {
+    return this.#directory.durable.get(name)?.durable();
+  }
+
+  /** A disk of its own, as this one would be after the worst crash: nothing of what was not synced is there. */
+  afterWorstCrash(): SimulatedDisk {
+    const copy = new SimulatedDisk({ random: this.#options.random, path: this.path });
+    for (const [name, file] of this.#directory.durable) copy.put(name, file.durable());
+    return copy;
+  }
+
   get usedBytes(): number {
     let sum = 0;
     for (const file of this.#directory.names.values()) sum += file.size;
