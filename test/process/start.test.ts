@@ -257,5 +257,7 @@ test('a node that is restarted before it has joined finds its cluster again with
   // The file is only a help: without it the operator must say where the cluster is.
   writeFileSync(join(directory, 'join'), '');
   rmSync(join(directory, 'cluster.yaml'));
-  expect(await refused(directory, [], address)).toContain('--join');
+  const lost = await quorate(['start', '--dir', directory, '--address', address]);
+  expect(lost.code).toBe(2);
+  expect(lost.stderr).toContain('--join');
 });
