@@ -55,8 +55,16 @@ function adapter(
   ]);
 }
 
-function instantiate(bytes: Uint8Array, target: unknown): NumberFunction {
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { e: { f: target } });
+/** Compiled adapters by kind and signature: an engine needs few of them, many times, and so does the next engine. */
+const compiled = new Map<string, WebAssembly.Module>();
+
+function instantiate(key: string, bytes: () => Uint8Array, target: unknown): NumberFunction {
+  let module = compiled.get(key);
+  if (module === undefined) {
+    module = new WebAssembly.Module(bytes());
+    compiled.set(key, module);
+  }
+  const instance = new WebAssembly.Instance(module, { e: { f: target } });
   return instance.exports.g as NumberFunction;
 }
 
@@ -66,35 +74,30 @@ export function addTableFunction(
   signature: string,
   call: NumberFunction | ((...args: number[]) => void),
 ): number {
-  const letters = [...signature.slice(1)];
-  const exported = letters.map((letter) => (letter === 'k' ? I64 : I32));
-  const imported = letters.map((letter) => (letter === 'k' ? F64 : I32));
-  const result = signature[0] === 'v' ? [] : [I32];
-  const bytes = adapter(
-    imported,
-    exported,
-    { imported: result, exported: result },
-    F64_CONVERT_I64_S,
-    [],
-  );
+  const bytes = (): Uint8Array => {
+    const letters = [...signature.slice(1)];
+    const exported = letters.map((letter) => (letter === 'k' ? I64 : I32));
+    const imported = letters.map((letter) => (letter === 'k' ? F64 : I32));
+    const result = signature[0] === 'v' ? [] : [I32];
+    const results = { imported: result, exported: result };
+    return adapter(imported, exported, results, F64_CONVERT_I64_S, []);
+  };
   const index = table.length;
   table.grow(1);
-  table.set(index, instantiate(bytes, call));
+  table.set(index, instantiate(`table ${signature}`, bytes, call));
   return index;
 }
 
 /** An export with its 64-bit parameters and result as doubles; exact for safe integers. */
 export function doubleExport(call: unknown, signature: string): NumberFunction {
-  const letters = [...signature.slice(1)];
-  const exported = letters.map((letter) => (letter === 'k' ? F64 : I32));
-  const imported = letters.map((letter) => (letter === 'k' ? I64 : I32));
-  const long = signature[0] === 'k';
-  const bytes = adapter(
-    imported,
-    exported,
-    { imported: [long ? I64 : I32], exported: [long ? F64 : I32] },
-    I64_TRUNC_F64_S,
-    long ? [F64_CONVERT_I64_S] : [],
-  );
-  return instantiate(bytes, call);
+  const bytes = (): Uint8Array => {
+    const letters = [...signature.slice(1)];
+    const exported = letters.map((letter) => (letter === 'k' ? F64 : I32));
+    const imported = letters.map((letter) => (letter === 'k' ? I64 : I32));
+    const long = signature[0] === 'k';
+    const results = { imported: [long ? I64 : I32], exported: [long ? F64 : I32] };
+    const convert = long ? [F64_CONVERT_I64_S] : [];
+    return adapter(imported, exported, results, I64_TRUNC_F64_S, convert);
+  };
+  return instantiate(`export ${signature}`, bytes, call);
 }

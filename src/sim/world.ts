@@ -120,39 +120,36 @@ export class World {
 
   /** Runs events until the promise settles; LIVE is broken when that takes longer than `limitMs`. */
   async drive<T>(promise: Promise<T>, limitMs: number, what: string): Promise<T> {
-    let result: { readonly value: T } | undefined;
+    const settled: T[] = [];
     promise.then(
       (value) => {
-        result = { value };
+        settled.push(value);
       },
       (error: unknown) => this.fail(error),
     );
     const deadline = this.scheduler.now() + limitMs;
     await this.#platform.turn();
-    while (result === undefined) {
-      if (!(await this.#step(deadline)))
-        throw new Violation('LIVE', `waited ${limitMs} ms for ${what}`);
-    }
-    return result.value;
+    await this.#run(deadline, () => settled.length > 0);
+    if (settled.length === 0) throw new Violation('LIVE', `waited ${limitMs} ms for ${what}`);
+    return settled[0];
   }
 
   /** Lets time pass. */
   async advance(durationMs: number): Promise<void> {
-    const end = this.scheduler.now() + durationMs;
-    while (await this.#step(end)) {
-      // Everything happens in the events.
-    }
+    await this.#run(this.scheduler.now() + durationMs, () => false);
   }
 
   sleep(durationMs: number): Promise<void> {
     return new Promise((resolve) => this.scheduler.after(durationMs, resolve));
   }
 
-  async #step(until: number): Promise<boolean> {
-    const more = this.scheduler.step(until);
-    await this.#platform.turn();
-    if (this.#failure !== undefined) throw this.#failure.error;
-    return more;
+  /** Runs events, and after each everything that it set off, until then or until `enough`. */
+  async #run(until: number, enough: () => boolean): Promise<void> {
+    const { turn } = this.#platform;
+    while (!enough() && this.scheduler.step(until)) {
+      await turn();
+      if (this.#failure !== undefined) throw this.#failure.error;
+    }
   }
 
   #log(level: LogLevel, host: string, message: string): void {
