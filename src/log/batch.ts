@@ -63,6 +63,8 @@ export type FoundBatch =
   /** The header is whole but the data is not: the next batch, if any, begins at `end`. */
   | { readonly kind: 'bad-data'; readonly end: number }
   | { readonly kind: 'bad-header'; readonly what: string }
+  /** It is longer than what is left of the file. */
+  | { readonly kind: 'past-end'; readonly what: string }
   /** Checksums hold, but the entries cannot be understood: written by a newer version. */
   | { readonly kind: 'unknown'; readonly what: string };
 
@@ -70,7 +72,7 @@ export type FoundBatch =
 export function readBatch(bytes: Uint8Array, offset: number): FoundBatch {
   const bad = (what: string): FoundBatch => ({ kind: 'bad-header', what });
   if (bytes.length - offset < CHECKSUM_BYTES + batchHeaderBytes(1)) {
-    return bad(`only ${bytes.length - offset} bytes are left`);
+    return { kind: 'past-end', what: `only ${bytes.length - offset} bytes are left for a batch` };
   }
   const reader = new ByteReader(bytes, offset);
   const headerSum = reader.u32();
@@ -79,18 +81,19 @@ export function readBatch(bytes: Uint8Array, offset: number): FoundBatch {
   if (reader.u32() !== 0 || low === 0 || low > BATCH_ENTRIES_MAX) return bad('the count is wrong');
   const start = offset + CHECKSUM_BYTES;
   const dataStart = start + batchHeaderBytes(low);
-  if (dataStart > bytes.length) return bad('the entry headers run past the end of the file');
-  if (!headersFit(bytes, start + 8, low, bytes.length - dataStart)) {
-    return bad('the entries run past the end of the file, or a length is wrong');
-  }
+  const fits =
+    dataStart > bytes.length
+      ? 'past-end'
+      : headersFit(bytes, start + 8, low, bytes.length - dataStart);
+  if (fits === 'bad-length') return bad('the length of an entry is wrong');
+  if (fits === 'past-end') return { kind: fits, what: 'a batch runs past the end of the file' };
   if (crc32(bytes.subarray(start, dataStart)) !== headerSum) return bad('its header is damaged');
   try {
     const headers = readBatchHeader(new ByteReader(bytes, start), BATCH_ENTRIES_MAX);
     const end = dataStart + headersDataBytes(headers);
     const payload = bytes.subarray(dataStart, end);
     if (crc32(payload) !== dataSum) return { kind: 'bad-data', end };
-    const at = offset + MARK_OFFSET;
-    const mark = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16);
+    const mark = markAt(bytes, offset);
     return { kind: 'batch', entries: entriesFromPayload(headers, payload), mark, end };
   } catch (error) {
     if (error instanceof DecodeError) return { kind: 'unknown', what: error.message };
@@ -98,14 +101,26 @@ export function readBatch(bytes: Uint8Array, offset: number): FoundBatch {
   }
 }
 
+/** The mark that stands at the offset of a batch, whether or not the batch can be read. */
+export function markAt(bytes: Uint8Array, offset: number): number {
+  const at = offset + MARK_OFFSET;
+  return at + 3 > bytes.length ? 0 : bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16);
+}
+
 /** A quick look before the checksum: cheap enough to be tried at every offset of a damaged segment. */
-function headersFit(bytes: Uint8Array, offset: number, count: number, room: number): boolean {
+function headersFit(
+  bytes: Uint8Array,
+  offset: number,
+  count: number,
+  room: number,
+): 'fits' | 'past-end' | 'bad-length' {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let sum = 0;
   for (let i = 0; i < count; i++) {
     const length = view.getUint32(offset + i * ENTRY_HEADER_BYTES + 12, true);
     sum += length;
-    if (length % 8 !== 0 || sum > room) return false;
+    if (length % 8 !== 0) return 'bad-length';
+    if (sum > room) return 'past-end';
   }
-  return true;
+  return 'fits';
 }

@@ -75,6 +75,11 @@ export async function loadDirectory(disk: Disk): Promise<LoadedDirectory> {
   const floor = await loadFloor(disk, listing.sizes);
   if (floor !== undefined) checkAgainstFloor(disk, metadata, floor.metadata);
   const loader = new Loader(disk, listing);
+  if (floor === undefined && listing.sizes.has(FLOOR_NAME)) {
+    loader.notes.push(
+      `${FLOOR_NAME} cannot be read: that nothing of the log is missing could not be checked`,
+    );
+  }
   const snapshots = await loader.loadSnapshots();
   const log = await loader.loadSegments(snapshots.at(-1));
   const notes = loader.notes;

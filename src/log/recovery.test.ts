@@ -218,9 +218,18 @@ describe('open segments', () => {
     expect(await open()).toMatchObject({ lastIndex: 0 });
   });
 
-  it('a batch that runs past the end of the file is unfinished', async () => {
+  it('a batch that runs past the end of the file was cut off after it was written', async () => {
     const bytes = join(FORMAT, batch(entry(1)), batch(entry(2, 1, 9)));
-    disk.put('open-1', bytes.subarray(0, bytes.length - 8));
+    for (let cut = 8; cut < 32 + 72 - 8; cut += 8) {
+      disk.put('open-1', bytes.subarray(0, bytes.length - cut));
+      await refused('LOG_DAMAGED');
+    }
+  });
+
+  it('it is unfinished in a file that C was making longer for it', async () => {
+    const start = join(FORMAT, batch(entry(1)));
+    const large = batch(entry(2, 1, 1024 * 1024 + 1000));
+    disk.put('open-1', join(start, large.subarray(0, 8 * 1024 * 1024)));
     expect(await open()).toMatchObject({ lastIndex: 1 });
   });
 

@@ -1,10 +1,14 @@
 import { ByteReader, ByteWriter, type Entry } from '../base/index.ts';
-import { groupMark, readBatch } from './batch.ts';
+import { groupMark, markAt, readBatch } from './batch.ts';
 import { type DamagePlace, formatUnsupported, logDamaged } from './errors.ts';
 
 /** Length of the format word before the first batch. */
 export const SEGMENT_HEADER_BYTES = 8;
 const FORMAT = 1n;
+/** The least that a disk writes whole. */
+const SECTOR_BYTES = 512;
+/** C makes a longer file while it writes to it; a shorter one has its length before its first entry. */
+const ALLOCATED_BYTES = 8 * 1024 * 1024;
 
 /** The format word at the start of each segment that holds entries. */
 export const SEGMENT_HEADER: Uint8Array = new ByteWriter(8).u64(FORMAT).finish();
@@ -69,8 +73,11 @@ export function scanOpenSegment(
 ): ScannedSegment {
   if (bytes.length < SEGMENT_HEADER_BYTES || isZero(bytes, 0)) return UNUSED;
   const format = new ByteReader(bytes).u64();
+  if (format === 0n && !isZero(bytes.subarray(0, SECTOR_BYTES), 0)) {
+    throw logDamaged({ ...place, offset: 0 }, 'its format word is 0', `entries from ${first}`);
+  }
   if (format === 0n) {
-    // The format word is written together with the first group: a crash can tear one from the other.
+    // The format word is written together with the first group: of a torn write its sector may be the one that is missing.
     const later = findLaterGroup(bytes, SEGMENT_HEADER_BYTES, true);
     if (later === undefined) return { ...UNUSED, torn: true };
     throw damagedBefore(place, 0, later, first);
@@ -78,12 +85,16 @@ export function scanOpenSegment(
   checkFormat(bytes, place, `entries from ${first}`);
   const entries: Entry[] = [];
   let offset = SEGMENT_HEADER_BYTES;
-  let ours = true;
+  // The sector with the format word holds this mark, too: a crash cannot have torn one from the other.
+  const ours = markAt(bytes, SEGMENT_HEADER_BYTES) === groupMark(SEGMENT_HEADER_BYTES);
   while (!isZeroAtEnd(bytes, offset)) {
     const found = readBatch(bytes, offset);
     if (found.kind === 'unknown') throw formatUnsupported({ ...place, offset }, found.what);
+    if (found.kind === 'past-end' && bytes.length < ALLOCATED_BYTES) {
+      const affected = `entries from ${first + entries.length}`;
+      throw logDamaged({ ...place, offset }, `${found.what}, which was allocated first`, affected);
+    }
     if (found.kind !== 'batch') break;
-    if (offset === SEGMENT_HEADER_BYTES) ours = found.mark === groupMark(offset);
     for (const entry of found.entries) entries.push(entry);
     offset = found.end;
   }
