@@ -10,4 +10,4 @@ export {
   type RoleTargets,
 } from './roles.ts';
 export { SNAPSHOT_THRESHOLDS, type SnapshotThresholds } from './snapshot-taker.ts';
-export type { ConsensusWatch } from './watch.ts';
+export type { ConsensusWatch, RaftView } from './watch.ts';

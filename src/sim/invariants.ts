@@ -1,15 +1,24 @@
-import { AssertionError, type LogIndex, type NodeId, type Term } from '../base/index.ts';
+import type { Entry, LogIndex, NodeId, Term } from '../base/index.ts';
 import type { Recovered } from '../log/index.ts';
-import { crc32 } from '../wire/index.ts';
+import { hashEntry, mix } from './entry-hash.ts';
+import { Violation } from './violation.ts';
 
-/** A broken promise, named as in docs/invariants.md. */
-export class Violation extends AssertionError {
-  readonly invariant: string;
+export { Violation } from './violation.ts';
 
-  constructor(invariant: string, detail: string) {
-    super(`${invariant}: ${detail}`);
-    this.invariant = invariant;
-  }
+/** One entry of the whole cluster, known by index and term. Nodes that hold it share this object. */
+export interface KnownEntry {
+  readonly term: Term;
+  readonly hash: number;
+  /** Hash of this entry and all before it; undefined while something before it was never seen. */
+  chain: number | undefined;
+}
+
+/** What one node has of the log, for the questions that need several nodes. */
+export interface Holder {
+  /** Whether the entry is on its disk, as far as the node knows. */
+  stores(index: LogIndex, entry: KnownEntry): boolean;
+  /** Whether it voted for the candidate in this term, in a message that left. */
+  votedFor(candidate: NodeId, term: Term): boolean;
 }
 
 /** What no single node can know: the history of the whole cluster. Throws Violation as soon as it is contradicted. */
@@ -17,9 +26,26 @@ export class Invariants {
   readonly #leaders = new Map<Term, NodeId>();
   /** The command applied at an index. */
   readonly #applied = new Map<LogIndex, Uint8Array>();
-  /** "index/term" → checksum of type and data. */
-  readonly #entries = new Map<string, number>();
+  readonly #entries = new Map<number, KnownEntry[]>();
+  /** Term of the committed entry, by index. */
+  readonly #committed = new Map<LogIndex, Term>();
+  readonly #holders = new Map<NodeId, Holder>();
+  #highestCommitted = 0 as LogIndex;
   checks = 0;
+
+  /** Highest index that any node called committed. */
+  get highestCommitted(): LogIndex {
+    return this.#highestCommitted;
+  }
+
+  /** Term of the committed entry at an index; undefined = none yet, or nobody looked when it was. */
+  committedTerm(index: LogIndex): Term | undefined {
+    return this.#committed.get(index);
+  }
+
+  register(id: NodeId, holder: Holder): void {
+    this.#holders.set(id, holder);
+  }
 
   /** ES: at most one leader in a term. */
   leads(id: NodeId, term: Term): void {
@@ -29,6 +55,20 @@ export class Invariants {
       throw new Violation('ES', `${known} and ${id} both lead term ${term}`);
     }
     this.#leaders.set(term, id);
+  }
+
+  /** ES: a leader has the votes of a majority of the voters, its own included. */
+  elected(id: NodeId, term: Term, voters: readonly NodeId[]): void {
+    this.checks++;
+    const votes = voters.filter(
+      (voter) => voter === id || this.#holders.get(voter)?.votedFor(id, term) === true,
+    );
+    if (votes.length * 2 <= voters.length) {
+      throw new Violation(
+        'ES',
+        `${id} leads term ${term} with ${votes.length} votes of ${voters.length}`,
+      );
+    }
   }
 
   /** SMS: all nodes apply the same command at an index. */
@@ -41,18 +81,65 @@ export class Invariants {
     }
   }
 
-  /** LM: entries with equal index and term are equal, on whatever disk. */
-  log(id: NodeId, recovered: Recovered): void {
-    for (const [i, entry] of recovered.entries.entries()) {
-      this.checks++;
-      const key = `${recovered.firstIndex + i}/${entry.term}`;
-      const checksum = crc32(entry.data, entry.type.length);
-      const known = this.#entries.get(key);
-      if (known !== undefined && known !== checksum) {
-        throw new Violation('LM', `${id} has another entry at ${key}`);
-      }
-      this.#entries.set(key, checksum);
+  /** SMS: what one node calls committed nobody contradicts. */
+  commits(id: NodeId, index: LogIndex, term: Term): void {
+    this.checks++;
+    const known = this.#committed.get(index);
+    if (known !== undefined && known !== term) {
+      throw new Violation('SMS', `${id} commits term ${term} at ${index}, others term ${known}`);
     }
+    this.#committed.set(index, term);
+    if (index > this.#highestCommitted) this.#highestCommitted = index;
+  }
+
+  /** Whether a majority of the voters has stored this. */
+  quorumStores(index: LogIndex, entry: KnownEntry, voters: readonly NodeId[]): boolean {
+    this.checks++;
+    let count = 0;
+    for (const voter of voters) {
+      if (this.#holders.get(voter)?.stores(index, entry) === true) count++;
+    }
+    return count * 2 > voters.length;
+  }
+
+  /** LM: entries with equal index and term are equal, and so is everything before them. */
+  holds(id: NodeId, index: number, entry: Entry, before: KnownEntry | undefined): KnownEntry {
+    this.checks++;
+    const { term } = entry;
+    const hash = hashEntry(entry);
+    const prefix = index === 1 ? 0 : before?.chain;
+    const chain = prefix === undefined ? undefined : mix(mix(prefix, term), hash);
+    let known = this.#entries.get(index);
+    if (known === undefined) {
+      known = [];
+      this.#entries.set(index, known);
+    }
+    const same = known.find((other) => other.term === term);
+    if (same === undefined) {
+      const created = { term, hash, chain };
+      known.push(created);
+      return created;
+    }
+    if (same.hash !== hash) {
+      throw new Violation('LM', `${id} has another entry at ${index} of term ${term}`);
+    }
+    if (chain !== undefined) {
+      same.chain ??= chain;
+      if (same.chain !== chain) {
+        throw new Violation('LM', `${id} has another log before ${index} of term ${term}`);
+      }
+    }
+    return same;
+  }
+
+  /** LM on a disk as it was found. Returns what is there, by index. */
+  log(id: NodeId, recovered: Recovered): Map<number, KnownEntry> {
+    const found = new Map<number, KnownEntry>();
+    for (const [i, entry] of recovered.entries.entries()) {
+      const index = recovered.firstIndex + i;
+      found.set(index, this.holds(id, index, entry, found.get(index - 1)));
+    }
+    return found;
   }
 
   /** DBA: what a leader of the same term counted as stored on a node survives the node's crash. */

@@ -27,6 +27,7 @@ import type { SimulatedNetwork } from './network.ts';
 import { type PortDelays, simulatedPorts } from './ports.ts';
 import { ProcessClock, type Scheduler } from './scheduler.ts';
 import type { TraceHash } from './trace-hash.ts';
+import { Witness } from './witness.ts';
 
 /** What all processes of a run share. */
 export interface Environment {
@@ -53,6 +54,7 @@ export class SimulatedProcess {
   readonly address: string;
   readonly disk: SimulatedDisk;
   readonly #environment: Environment;
+  readonly #witness: Witness;
   #clock: ProcessClock | undefined;
   #node: Node | undefined;
   /** Highest index that a leader of this node's own term counted as stored here, when it crashed. */
@@ -75,6 +77,13 @@ export class SimulatedProcess {
         trace.text(call.kind);
         return undefined;
       },
+    });
+    this.#witness = new Witness({
+      id,
+      disk: this.disk,
+      invariants: environment.invariants,
+      now: () => environment.scheduler.now(),
+      failed: (error) => environment.failed(error),
     });
   }
 
@@ -109,6 +118,7 @@ export class SimulatedProcess {
     this.#clock = clock;
     try {
       if (mode === 'resume') await this.#checkDisk();
+      else this.#witness.restarts(undefined);
       const node = await this.#assemble(clock, mode);
       if (!clock.alive) return;
       this.#node = node;
@@ -142,7 +152,7 @@ export class SimulatedProcess {
   async #checkDisk(): Promise<void> {
     const recovered = await describeDirectory(this.disk.mount());
     this.#environment.invariants.durable(this.id, this.#counted, recovered);
-    this.#environment.invariants.log(this.id, recovered);
+    this.#witness.restarts(recovered);
     this.#counted = logIndex(0);
   }
 
@@ -171,6 +181,7 @@ export class SimulatedProcess {
       start: mode,
       snapshot: { entries: this.#environment.snapshotEntries, trailing: 32 },
       segmentBytes: 256 * 1024,
+      watch: this.#witness,
     });
     node.on((event) => {
       if (!clock.alive) return;

@@ -1,0 +1,353 @@
+import type { LogIndex, NodeId, Term } from '../base/index.ts';
+import { describeDirectory, type Recovered } from '../log/index.ts';
+import type { ConsensusWatch } from '../node/index.ts';
+import type { PersistOperation, Raft, RaftEffect, RaftInput, RaftOutput } from '../raft/index.ts';
+import { decodeMetadata, METADATA_BYTES } from '../wire/index.ts';
+import type { SimulatedDisk } from './disk.ts';
+import type { Holder, Invariants, KnownEntry } from './invariants.ts';
+import { Violation } from './violation.ts';
+import { WitnessedConfigurations } from './witnessed-configurations.ts';
+
+/** The whole disk is looked at when so much time has passed since the last look. */
+const LOOK_EVERY_MS = 5000;
+
+type Envelope = RaftOutput['send'][number];
+
+export interface WitnessOptions {
+  readonly id: NodeId;
+  readonly disk: SimulatedDisk;
+  readonly invariants: Invariants;
+  readonly now: () => number;
+  /** The run is over. */
+  failed(error: unknown): void;
+}
+
+/**
+ * Remembers, beyond the deaths of one node, what it promised and what it held, and compares every step of its
+ * consensus with that and with what the others did.
+ */
+export class Witness implements ConsensusWatch, Holder {
+  readonly #options: WitnessOptions;
+  readonly #id: NodeId;
+  readonly #invariants: Invariants;
+  /** The log as the core knows it. Nothing below what a snapshot replaced. */
+  #log = new Map<number, KnownEntry>();
+  #lastIndex = 0;
+  #stored = 0;
+  readonly #configurations = new WitnessedConfigurations();
+  /** Votes that left, by term. */
+  readonly #votes = new Map<Term, NodeId>();
+  /** The highest term and index that answers have promised to keep. */
+  #promisedTerm = 0 as Term;
+  #promisedIndex = 0;
+  #term = 0 as Term;
+  #commit = 0;
+  #leads = false;
+  #first = true;
+  /** What was committed anywhere when a read arrived, by tag. */
+  readonly #reads = new Map<number, LogIndex>();
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: WitnessOptions) {
+    this.#options = options;
+    this.#id = options.id;
+    this.#invariants = options.invariants;
+    options.invariants.register(options.id, this);
+  }
+
+  stores(index: LogIndex, entry: KnownEntry): boolean {
+    if (this.#stored < index) return false;
+    const own = this.#log.get(index);
+    return own === undefined || own === entry;
+  }
+
+  votedFor(candidate: NodeId, term: Term): boolean {
+    return this.#votes.get(term) === candidate;
+  }
+
+  /** A new process starts on what is on the disk. DBA and MON: it keeps what the last one promised. */
+  restarts(recovered: Recovered | undefined): void {
+    this.#first = true;
+    this.#leads = false;
+    this.#commit = 0;
+    this.#term = 0 as Term;
+    this.#reads.clear();
+    this.#configurations.clear();
+    if (recovered === undefined) return;
+    this.#log = this.#invariants.log(this.#id, recovered);
+    this.#lastIndex = recovered.lastIndex;
+    this.#stored = recovered.lastIndex;
+    if (!recovered.quarantined) this.#checkKept(recovered, 'after its crash');
+  }
+
+  /** DBA: everything that answers have promised is on this disk. */
+  #checkKept(recovered: Recovered, when: string): void {
+    this.#invariants.durable(this.#id, this.#promisedIndex as LogIndex, recovered);
+    const { term, vote } = recovered;
+    if (term < this.#promisedTerm) {
+      throw new Violation(
+        'DBA',
+        `${this.#id} was in term ${this.#promisedTerm} and is in ${term} ${when}`,
+      );
+    }
+    const given = this.#votes.get(term);
+    if (given !== undefined && given !== vote) {
+      throw new Violation('DBA', `${this.#id} voted for ${given} in term ${term}, ${vote} ${when}`);
+    }
+  }
+
+  stepped(input: RaftInput, output: RaftOutput, raft: Raft): void {
+    this.#guard(() => this.#stepped(input, output, raft));
+  }
+
+  sends(envelopes: readonly Envelope[], raft: Raft): void {
+    this.#guard(() => {
+      for (const envelope of envelopes) this.#sends(envelope, raft);
+    });
+  }
+
+  #guard(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.#options.failed(error);
+      throw error;
+    }
+  }
+
+  #stepped(input: RaftInput, output: RaftOutput, raft: Raft): void {
+    const led = this.#leads && raft.term === this.#term && raft.role === 'leader';
+    this.#checkMonotonic(raft);
+    if (input.kind === 'read') this.#reads.set(input.tag, this.#invariants.highestCommitted);
+    if (input.kind === 'install-finished' && input.ok) this.#installed(raft);
+    for (const operation of output.persist) this.#persists(operation, led, raft);
+    this.#stored = raft.storedIndex;
+    this.#leads = raft.role === 'leader';
+    this.#term = raft.term;
+    this.#commit = raft.commit;
+    for (const effect of output.effects) this.#effect(effect, raft);
+  }
+
+  /** MON and ORD. */
+  #checkMonotonic(raft: Raft): void {
+    const { term, commit, lastIndex, storedIndex } = raft;
+    if (this.#first && term < this.#promisedTerm && !raft.quarantined) {
+      throw new Violation('MON', `${this.#id} starts in term ${term} after ${this.#promisedTerm}`);
+    }
+    this.#first = false;
+    if (term < this.#term || commit < this.#commit) {
+      throw new Violation(
+        'MON',
+        `${this.#id}: term ${this.#term} to ${term}, commit ${this.#commit} to ${commit}`,
+      );
+    }
+    if (commit > lastIndex || storedIndex > lastIndex) {
+      throw new Violation(
+        'ORD',
+        `${this.#id}: commit ${commit}, stored ${storedIndex}, last ${lastIndex}`,
+      );
+    }
+  }
+
+  /** A snapshot took the place of the log. */
+  #installed(raft: Raft): void {
+    if (raft.firstIndex <= this.#lastIndex && raft.lastIndex >= this.#lastIndex) return;
+    this.#log = new Map();
+    this.#lastIndex = raft.lastIndex;
+    this.#promisedIndex = Math.min(this.#promisedIndex, raft.lastIndex);
+  }
+
+  #persists(operation: PersistOperation, led: boolean, raft: Raft): void {
+    if (operation.kind === 'truncate') this.#truncates(operation.from, led);
+    else if (operation.kind === 'append') {
+      const { first, entries } = operation;
+      if (led && first <= this.#lastIndex) {
+        throw new Violation('LAO', `the leader ${this.#id} overwrites entry ${first}`);
+      }
+      for (const [i, entry] of entries.entries()) {
+        const index = first + i;
+        if (entry.type === 'configuration' && led && this.#configurations.newest > raft.commit) {
+          throw new Violation(
+            'CFG',
+            `${this.#id} begins a change at ${index} before the last is committed`,
+          );
+        }
+        this.#log.set(
+          index,
+          this.#invariants.holds(this.#id, index, entry, this.#log.get(index - 1)),
+        );
+      }
+      this.#lastIndex = first + entries.length - 1;
+    }
+  }
+
+  /** LAO and NOTRUNC. */
+  #truncates(from: LogIndex, led: boolean): void {
+    if (led && from <= this.#lastIndex) {
+      throw new Violation('LAO', `the leader ${this.#id} truncates at ${from}`);
+    }
+    if (from <= this.#commit) {
+      throw new Violation('NOTRUNC', `${this.#id} truncates at ${from}, commit is ${this.#commit}`);
+    }
+    for (let index = from; index <= this.#lastIndex; index++) {
+      const term = this.#log.get(index)?.term;
+      const committed = this.#invariants.committedTerm(index);
+      if (index <= this.#stored && committed !== undefined && committed === term) {
+        throw new Violation('NOTRUNC', `${this.#id} truncates ${index}, which is committed`);
+      }
+      this.#log.delete(index);
+    }
+    if (from <= this.#promisedIndex) this.#promisedIndex = from - 1;
+    if (from <= this.#lastIndex) this.#lastIndex = from - 1;
+  }
+
+  #effect(effect: RaftEffect, raft: Raft): void {
+    if (effect.kind === 'role' && effect.role === 'leader') this.#becomesLeader(effect.term, raft);
+    else if (effect.kind === 'configuration') {
+      this.#configurations.tell(this.#id, effect, raft.commit);
+    } else if (effect.kind === 'commit') this.#commits(effect, raft);
+    else if (effect.kind === 'read-failed') this.#reads.delete(effect.tag);
+    else if (effect.kind === 'read-confirmed') {
+      const committed = this.#reads.get(effect.tag) ?? 0;
+      this.#reads.delete(effect.tag);
+      if (effect.index < committed) {
+        throw new Violation(
+          'READ',
+          `${this.#id} reads at ${effect.index} when ${committed} was committed before`,
+        );
+      }
+    }
+  }
+
+  /** ES, QUIET and LC. */
+  #becomesLeader(term: Term, raft: Raft): void {
+    this.#invariants.leads(this.#id, term);
+    if (!this.#configurations.mayLead(this.#id)) {
+      throw new Violation('QUIET', `${this.#id} leads term ${term} and is no voter`);
+    }
+    this.#invariants.elected(this.#id, term, this.#configurations.voters);
+    const highest = this.#invariants.highestCommitted;
+    const committed = this.#invariants.committedTerm(highest);
+    const own = raft.lastIndex < highest ? 0 : raft.termOf(highest);
+    if (committed !== undefined && own !== undefined && own !== committed) {
+      throw new Violation(
+        'LC',
+        `${this.#id} leads term ${term} without entry ${highest} of term ${committed}`,
+      );
+    }
+  }
+
+  #commits(effect: Extract<RaftEffect, { kind: 'commit' }>, raft: Raft): void {
+    const { first, entries } = effect;
+    for (const [i, { term }] of entries.entries()) {
+      this.#invariants.commits(this.#id, (first + i) as LogIndex, term);
+    }
+    if (raft.role !== 'leader') return;
+    const index = (first + entries.length - 1) as LogIndex;
+    const entry = this.#log.get(index);
+    if (entry === undefined) return;
+    if (entry.term !== raft.term) {
+      throw new Violation(
+        'QD',
+        `the leader ${this.#id} of term ${raft.term} commits ${index} of term ${entry.term}`,
+      );
+    }
+    const stored = this.#configurations.recentVoters.some((voters) =>
+      this.#invariants.quorumStores(index, entry, voters),
+    );
+    if (!stored) {
+      throw new Violation(
+        'QD',
+        `the leader ${this.#id} commits ${index}, which no majority has stored`,
+      );
+    }
+  }
+
+  // — what leaves —
+
+  #sends({ to, message }: Envelope, raft: Raft): void {
+    if (message.type === 'append-entries-result') {
+      this.#promisesTerm(message.term);
+      if (message.rejected === 0 && message.term === raft.term) {
+        this.#acknowledges(message.lastIndex, raft);
+      }
+    } else if (message.type === 'request-vote-result' && message.preVote !== true) {
+      this.#promisesTerm(message.term);
+      if (message.granted) this.#votesFor(to, message.term);
+    }
+  }
+
+  /** DBA: an answer names a term only when it is durable. */
+  #promisesTerm(term: Term): void {
+    if (term <= this.#promisedTerm) return;
+    const durable = this.#durableTerm();
+    if (durable.term < term) {
+      throw new Violation(
+        'DBA',
+        `${this.#id} answers in term ${term}, on its disk is ${durable.term}`,
+      );
+    }
+    this.#promisedTerm = term;
+  }
+
+  /** DBA and MON: one vote in a term, and it is durable. */
+  #votesFor(candidate: NodeId, term: Term): void {
+    const given = this.#votes.get(term);
+    if (given !== undefined && given !== candidate) {
+      throw new Violation('MON', `${this.#id} votes for ${given} and ${candidate} in term ${term}`);
+    }
+    const durable = this.#durableTerm();
+    if (durable.term === term && durable.vote !== candidate) {
+      throw new Violation(
+        'DBA',
+        `${this.#id} votes for ${candidate}, on its disk is ${durable.vote}`,
+      );
+    }
+    this.#votes.set(term, candidate);
+  }
+
+  /** DBA: what is acknowledged is on the disk; now and then the disk itself is asked. */
+  #acknowledges(index: LogIndex, raft: Raft): void {
+    if (index > raft.storedIndex) {
+      throw new Violation(
+        'DBA',
+        `${this.#id} acknowledges ${index} and has stored ${raft.storedIndex}`,
+      );
+    }
+    if (index <= this.#promisedIndex) return;
+    this.#promisedIndex = index;
+    const now = this.#options.now();
+    if (now - this.#lookedAt < LOOK_EVERY_MS) return;
+    this.#lookedAt = now;
+    describeDirectory(this.#options.disk.afterWorstCrash().mount()).then(
+      (recovered) => {
+        if (recovered.quarantined) return;
+        if (recovered.lastIndex >= index) return;
+        const detail = `${this.#id} acknowledges ${index}, on its disk is ${recovered.lastIndex}`;
+        this.#options.failed(new Violation('DBA', detail));
+      },
+      // Damage that a fault has done is reported when the node starts.
+      () => undefined,
+    );
+  }
+
+  /** Term and vote as they are on the medium. */
+  #durableTerm(): { readonly term: Term; readonly vote: NodeId } {
+    let version = 0;
+    let newest = { term: 0 as Term, vote: 0n };
+    for (const name of ['metadata1', 'metadata2']) {
+      const bytes = this.#options.disk.durable(name);
+      if (
+        bytes === undefined ||
+        bytes.length !== METADATA_BYTES ||
+        bytes[8] + bytes[9] + bytes[10] === 0
+      )
+        continue;
+      const found = decodeMetadata(bytes);
+      if (found.version <= version) continue;
+      version = found.version;
+      newest = { term: found.term, vote: found.votedFor };
+    }
+    return newest;
+  }
+}
