@@ -77,7 +77,7 @@ export class SoakTraffic {
       ['broken connection', 1, (random) => this.#brokenConnection(random)],
       ['bad statement', 1, () => this.#badStatement()],
       ['schema change', 0.1, (_random, at) => this.#schemaChange(at)],
-      ['transfer of leadership', 1 / 60, () => this.#db.cluster.transfer()],
+      ['transfer of leadership', 1 / 60, (_random, at) => this.#leadershipTo(at)],
     ];
     kinds.forEach(([name, perSecond, step], seed) => {
       this.#work.push(this.#repeat(name, perSecond * pace, step, new SeededRandom(seed + 1)));
@@ -116,6 +116,15 @@ export class SoakTraffic {
         this.#failed.set(code, (this.#failed.get(code) ?? 0) + 1);
       }
     }
+  }
+
+  /** Every node leads in turn: a leader needs memory that a follower does not. */
+  async #leadershipTo(at: number): Promise<void> {
+    const { cluster } = this.#db;
+    const members = await cluster.members();
+    const leader = await cluster.leader();
+    const next = members[at % members.length];
+    if (next !== undefined && next.id !== leader?.id) await cluster.transfer(next.id);
   }
 
   async #write(random: Random, at: number): Promise<void> {
