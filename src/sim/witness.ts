@@ -1,7 +1,7 @@
 import type { LogIndex, NodeId, Term } from '../base/index.ts';
 import { describeDirectory, type Recovered } from '../log/index.ts';
-import type { ConsensusWatch } from '../node/index.ts';
-import type { PersistOperation, Raft, RaftEffect, RaftInput, RaftOutput } from '../raft/index.ts';
+import type { ConsensusWatch, RaftView } from '../node/index.ts';
+import type { PersistOperation, RaftEffect, RaftInput, RaftOutput } from '../raft/index.ts';
 import { decodeMetadata, METADATA_BYTES } from '../wire/index.ts';
 import type { SimulatedDisk } from './disk.ts';
 import type { Holder, Invariants, KnownEntry } from './invariants.ts';
@@ -96,11 +96,11 @@ export class Witness implements ConsensusWatch, Holder {
     }
   }
 
-  stepped(input: RaftInput, output: RaftOutput, raft: Raft): void {
+  stepped(input: RaftInput, output: RaftOutput, raft: RaftView): void {
     this.#guard(() => this.#stepped(input, output, raft));
   }
 
-  sends(envelopes: readonly Envelope[], raft: Raft): void {
+  sends(envelopes: readonly Envelope[], raft: RaftView): void {
     this.#guard(() => {
       for (const envelope of envelopes) this.#sends(envelope, raft);
     });
@@ -115,7 +115,7 @@ export class Witness implements ConsensusWatch, Holder {
     }
   }
 
-  #stepped(input: RaftInput, output: RaftOutput, raft: Raft): void {
+  #stepped(input: RaftInput, output: RaftOutput, raft: RaftView): void {
     const led = this.#leads && raft.term === this.#term && raft.role === 'leader';
     this.#checkMonotonic(raft);
     if (input.kind === 'read') this.#reads.set(input.tag, this.#invariants.highestCommitted);
@@ -129,7 +129,7 @@ export class Witness implements ConsensusWatch, Holder {
   }
 
   /** MON and ORD. */
-  #checkMonotonic(raft: Raft): void {
+  #checkMonotonic(raft: RaftView): void {
     const { term, commit, lastIndex, storedIndex } = raft;
     if (this.#first && term < this.#promisedTerm && !raft.quarantined) {
       throw new Violation('MON', `${this.#id} starts in term ${term} after ${this.#promisedTerm}`);
@@ -150,14 +150,14 @@ export class Witness implements ConsensusWatch, Holder {
   }
 
   /** A snapshot took the place of the log. */
-  #installed(raft: Raft): void {
+  #installed(raft: RaftView): void {
     if (raft.firstIndex <= this.#lastIndex && raft.lastIndex >= this.#lastIndex) return;
     this.#log = new Map();
     this.#lastIndex = raft.lastIndex;
     this.#promisedIndex = Math.min(this.#promisedIndex, raft.lastIndex);
   }
 
-  #persists(operation: PersistOperation, led: boolean, raft: Raft): void {
+  #persists(operation: PersistOperation, led: boolean, raft: RaftView): void {
     if (operation.kind === 'truncate') this.#truncates(operation.from, led);
     else if (operation.kind === 'append') {
       const { first, entries } = operation;
@@ -201,7 +201,7 @@ export class Witness implements ConsensusWatch, Holder {
     if (from <= this.#lastIndex) this.#lastIndex = from - 1;
   }
 
-  #effect(effect: RaftEffect, raft: Raft): void {
+  #effect(effect: RaftEffect, raft: RaftView): void {
     if (effect.kind === 'role' && effect.role === 'leader') this.#becomesLeader(effect.term, raft);
     else if (effect.kind === 'configuration') {
       this.#configurations.tell(this.#id, effect, raft.commit);
@@ -220,7 +220,7 @@ export class Witness implements ConsensusWatch, Holder {
   }
 
   /** ES, QUIET and LC. */
-  #becomesLeader(term: Term, raft: Raft): void {
+  #becomesLeader(term: Term, raft: RaftView): void {
     this.#invariants.leads(this.#id, term);
     if (!this.#configurations.mayLead(this.#id)) {
       throw new Violation('QUIET', `${this.#id} leads term ${term} and is no voter`);
@@ -237,7 +237,7 @@ export class Witness implements ConsensusWatch, Holder {
     }
   }
 
-  #commits(effect: Extract<RaftEffect, { kind: 'commit' }>, raft: Raft): void {
+  #commits(effect: Extract<RaftEffect, { kind: 'commit' }>, raft: RaftView): void {
     const { first, entries } = effect;
     for (const [i, { term }] of entries.entries()) {
       this.#invariants.commits(this.#id, (first + i) as LogIndex, term);
@@ -265,7 +265,7 @@ export class Witness implements ConsensusWatch, Holder {
 
   // — what leaves —
 
-  #sends({ to, message }: Envelope, raft: Raft): void {
+  #sends({ to, message }: Envelope, raft: RaftView): void {
     if (message.type === 'append-entries-result') {
       this.#promisesTerm(message.term);
       if (message.rejected === 0 && message.term === raft.term) {
@@ -307,7 +307,7 @@ export class Witness implements ConsensusWatch, Holder {
   }
 
   /** DBA: what is acknowledged is on the disk; now and then the disk itself is asked. */
-  #acknowledges(index: LogIndex, raft: Raft): void {
+  #acknowledges(index: LogIndex, raft: RaftView): void {
     if (index > raft.storedIndex) {
       throw new Violation(
         'DBA',
