@@ -88,25 +88,28 @@ export class Fleet {
     return machine.start(first ? [] : others);
   }
 
-  /** The network of a client with links of its own. */
-  network(name: string): ClientNetwork {
+  /** The network of a client with links of its own. `without`: dialling this machine fails at once. */
+  network(name: string, without?: Machine): ClientNetwork {
     this.#clients.add(name);
     return new ClientNetwork(
       name,
       this.links,
-      (address) => this.#locate(address),
+      (address) => {
+        if (address === without?.address) throw new Error(`${name} knows no way to ${address}`);
+        return this.#locate(address);
+      },
       () => this.#clients.delete(name),
     );
   }
 
   /** A client with links of its own. */
-  client(name: string): FleetClient {
-    const network = this.network(name);
+  client(name: string, without?: Machine): FleetClient {
+    const network = this.network(name, without);
     const client = createClient({
       network,
       clock: systemClock,
       random: new SystemRandom(),
-      servers: this.addresses,
+      servers: this.addresses.filter((address) => address !== without?.address),
     });
     return {
       name,

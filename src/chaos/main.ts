@@ -7,6 +7,8 @@ import { reportLines } from './report.ts';
 import { canMount } from './small-disk.ts';
 import { Stage } from './stage.ts';
 
+const FINDINGS_SHOWN = 40;
+
 const startedMs = performance.now();
 
 function say(text: string): void {
@@ -47,7 +49,7 @@ async function directed(name: string, threads: boolean): Promise<boolean> {
     say(`${one.name}: ${one.summary}`);
     const { findings, root } = await runDirected(one, threads, (text) => say(`  ${text}`));
     say(findings.length === 0 ? '  ok' : `  FAILED; data and logs are in ${root}`);
-    for (const finding of findings) console.log(`    ${finding}`);
+    for (const finding of findings.slice(0, FINDINGS_SHOWN)) console.log(`    ${finding}`);
     good &&= findings.length === 0;
   }
   return good;

@@ -17,6 +17,10 @@ const LIVENESS_MS = 60_000;
 const PULSES = 4;
 const PULSE_EVERY_MS = 20;
 const RHYTHM: Rhythm = { quietMs: [300, 3_000], faultMs: [300, 6_000] };
+/** A transfer is over at once. */
+const RHYTHMS: Readonly<Record<string, Rhythm>> = {
+  leadership: { quietMs: [1_000, 15_000], faultMs: [0, 0] },
+};
 
 /** What a run did and found. */
 export interface RunReport {
@@ -28,12 +32,6 @@ export interface RunReport {
   readonly anomalies: readonly string[];
 }
 
-/** A moment when a machine that led was harmed. */
-interface Hit {
-  readonly machine: string;
-  readonly atMs: number;
-}
-
 /** Load, faults for the length of the run, healing, proof. */
 export class RandomRun {
   readonly #fleet: Fleet;
@@ -41,7 +39,8 @@ export class RandomRun {
   readonly #note: (text: string) => void;
   readonly #own = new Ledger();
   readonly #plain = new Ledger();
-  readonly #hits: Hit[] = [];
+  /** When machines that led were harmed. */
+  readonly #hitsMs: number[] = [];
   readonly #uses: ProcessUses;
   readonly #anomalies: string[] = [];
 
@@ -107,15 +106,15 @@ export class RandomRun {
 
   #nemeses(): Nemesis[] {
     const { seed, faults } = this.#options;
-    return Object.values(FAULT_GROUPS).map((group, i) => {
+    return Object.entries(FAULT_GROUPS).map(([name, group], i) => {
       const context: FaultContext = {
         fleet: this.#fleet,
         random: new SeededRandom(seed * 16 + i),
         note: this.#note,
-        leaderHit: ({ name }) => this.#hits.push({ machine: name, atMs: performance.now() }),
+        leaderHit: () => this.#hitsMs.push(performance.now()),
       };
       const chosen = Object.entries(group).filter(([kind]) => faults.has(kind));
-      return new Nemesis(context, chosen, RHYTHM);
+      return new Nemesis(context, chosen, RHYTHMS[name] ?? RHYTHM);
     });
   }
 
@@ -146,7 +145,7 @@ export class RandomRun {
   }
 
   #report(nemeses: readonly Nemesis[]): RunReport {
-    const failoverMs = this.#hits.flatMap(({ atMs }) => {
+    const failoverMs = this.#hitsMs.flatMap((atMs) => {
       const servedMs = this.#own.firstAfter(atMs);
       return servedMs === undefined ? [] : [servedMs - atMs];
     });

@@ -59,6 +59,55 @@ async function partitionTrial(scene: Scene, register: Register, trial: number): 
   await inside.close();
 }
 
+/**
+ * The leader hears nobody any more and hands its leadership over: another one leads at once, long before the old one can have
+ * noticed anything. Without a proof of leadership for each read it would now tell the past.
+ */
+export const deposedLeader: DirectedCase = {
+  name: 'deposed-leader',
+  summary: 'a leader that hears nobody gives no old answer while another one already leads',
+  async run(scene) {
+    const register = new Register(scene);
+    await register.create();
+    let newer = 0;
+    for (let trial = 0; trial < TRIALS * 2; trial++)
+      newer += await deposeTrial(scene, register, trial);
+    const { own, plain, refused } = register.seen;
+    scene.note(`${own} answers to our client, ${plain} to a plain one, ${refused} refused`);
+    scene.note(`${newer} increments were acknowledged elsewhere before the link was whole again`);
+    scene.expect(own > 10 && plain > 10 && refused > 0, 'the old leader was hardly asked');
+    scene.expect(newer > TRIALS, 'the new leaders hardly wrote');
+  },
+};
+
+async function deposeTrial(scene: Scene, register: Register, trial: number): Promise<number> {
+  const { fleet } = scene;
+  const old = await scene.leader();
+  const inside = scene.clientOf(old, `inside-${trial}`);
+  const outside = fleet.client(`outside-${trial}`, old);
+  register.stopped = false;
+  const readers = [
+    register.readOwn(inside, old),
+    register.readOwn(inside, old),
+    register.readPlain(fleet, old, `plain-a-${trial}`),
+    register.readPlain(fleet, old, `plain-b-${trial}`),
+  ];
+  await pause(300);
+  scene.note(`${old.name} hears nobody and hands over`);
+  scene.isolate(old, 'deaf');
+  const before = register.acknowledged;
+  const transfer = attempted(() => fleet.admin.cluster.transfer(undefined, { timeoutMs: CALL_MS }));
+  const raising = register.keepRaising(outside.client);
+  await pause(2_000);
+  const raised = register.acknowledged - before;
+  fleet.links.heal();
+  await pause(500);
+  register.stopped = true;
+  await Promise.all([...readers, raising, transfer]);
+  await Promise.all([inside.close(), outside.close()]);
+  return raised;
+}
+
 /** The leader stands still; a new one acknowledges writes; what waits in the old one's sockets is answered when it goes on. */
 export const pausedLeader: DirectedCase = {
   name: 'paused-leader',

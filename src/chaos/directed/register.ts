@@ -35,6 +35,20 @@ export class Register {
     this.acknowledged = Math.max(this.acknowledged, Number(n));
   }
 
+  /** Raises the counter again and again as fast as it goes, through others than the old leader, until `stopped`. */
+  async keepRaising(client: Client): Promise<void> {
+    const database = client.database(DATABASE, { timeoutMs: CALL_MS });
+    while (!this.stopped) {
+      try {
+        const result = await database.execute('UPDATE counter SET n = n + 1 RETURNING n');
+        this.acknowledged = Math.max(this.acknowledged, Number(result.rows[0]?.n));
+      } catch (error) {
+        if (!(error instanceof QuorateError)) throw error;
+      }
+      await pause(BETWEEN_MS);
+    }
+  }
+
   /** Reads with the guarantee 'linearizable' at one machine until `stopped`. */
   async readOwn(client: Client, machine: Machine): Promise<void> {
     const database = client.database(DATABASE, { timeoutMs: CALL_MS, readFrom: machine.address });

@@ -1,13 +1,14 @@
 import { Stage } from '../stage.ts';
 import { checkIntegrity, compareReplicas, restore } from '../verdict.ts';
 import { crashAfterAcknowledgement, lostTransaction, terminatedLeader } from './crash.ts';
-import { oneWayLeader, partitionedLeader, pausedLeader } from './old-leader.ts';
+import { deposedLeader, oneWayLeader, partitionedLeader, pausedLeader } from './old-leader.ts';
 import { DATABASE, type DirectedCase, Scene } from './scene.ts';
 
 const LIMIT_MS = 60_000;
 
 export const CASES: readonly DirectedCase[] = [
   partitionedLeader,
+  deposedLeader,
   pausedLeader,
   oneWayLeader,
   crashAfterAcknowledgement,
