@@ -8,6 +8,8 @@ export interface Identity {
 }
 
 const INFO = 'info.yaml';
+/** These files hold a few lines. Reading YAML takes the square of the length where the text is damaged. */
+const TEXT_BYTES_MAX = 64 * 1024;
 
 /** Reads `info.yaml`; undefined when there is none. Throws IDENTITY_DAMAGED when it cannot be understood. */
 export async function readIdentity(disk: Disk): Promise<Identity | undefined> {
@@ -40,10 +42,11 @@ export async function writeIdentity(disk: Disk, identity: Identity): Promise<voi
   await replaceText(disk, INFO, text);
 }
 
-/** Small text file of the directory; undefined when it does not exist. */
+/** Small text file of the directory; '' for one above 64 KiB, undefined when it does not exist. */
 export async function readText(disk: Disk, name: string): Promise<string | undefined> {
   const entry = (await disk.list()).find((file) => file.name === name);
   if (entry === undefined) return undefined;
+  if (entry.sizeBytes > TEXT_BYTES_MAX) return '';
   const file = await disk.open(name, 'read');
   try {
     const bytes = new Uint8Array(entry.sizeBytes);

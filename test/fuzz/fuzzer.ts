@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cpuUsage } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { type Random, randomBelow, SeededRandom } from '../../src/base/index.ts';
 import { watchMemory } from './memory-watch.ts';
@@ -10,6 +11,7 @@ import { type Target, usualMemory } from './target.ts';
 const SAVED = fileURLToPath(new URL('../../testdata/fuzz/', import.meta.url));
 /** Tries of the minimiser. */
 const SHRINK_TRIES = 2_000;
+const SLOW_TRIES = 20;
 /** An input that keeps the processor longer than this is a finding of the long runs; tests do not look at time. */
 const SLOW_MS = 2_000;
 
@@ -39,7 +41,7 @@ export async function failureOf(
   slowMs = Number.POSITIVE_INFINITY,
 ): Promise<unknown> {
   const { atOnce, total } = (target.memory ?? usualMemory)(bytes.length);
-  const startedAt = performance.now();
+  const before = cpuUsage();
   try {
     const use = await watchMemory(() => target.run(bytes.slice()));
     if (use.greatest > atOnce) return new Error(`asks for ${use.greatest} bytes at once`);
@@ -47,7 +49,8 @@ export async function failureOf(
   } catch (error) {
     return error instanceof Error ? error : new Error(`threw ${String(error)}`);
   }
-  if (performance.now() - startedAt > slowMs) return new Error('is slow');
+  const { user, system } = cpuUsage(before);
+  if ((user + system) / 1000 > slowMs) return new Error('is slow');
   return undefined;
 }
 
@@ -94,7 +97,7 @@ async function minimise(
 ): Promise<Uint8Array> {
   const wanted = kindOf(error);
   let best = found;
-  let tries = slowMs === Number.POSITIVE_INFINITY || wanted !== 'is slow' ? SHRINK_TRIES : 50;
+  let tries = wanted === 'Error is slow' ? SLOW_TRIES : SHRINK_TRIES;
   const attempt = async (bytes: Uint8Array): Promise<boolean> => {
     if (tries-- <= 0) return false;
     const failed = await failureOf(target, bytes, slowMs);
