@@ -49,6 +49,7 @@ export class LogDriver {
   readonly log: DurableLog;
   /** Nothing more can be asked of it. */
   closing = false;
+  readonly quarantined: boolean;
   /** The first is acknowledged, the others are possible; the last is what was asked for. */
   #states: State[];
   #snapshots: number[];
@@ -63,6 +64,7 @@ export class LogDriver {
   ) {
     this.#disk = disk;
     this.log = log;
+    this.quarantined = recovered.quarantined;
     this.#snapshots = [recovered.snapshot?.index ?? 0];
     const missing = recovered.firstIndex - 1;
     const entries = [...Array<string>(missing).fill('*'), ...recovered.entries.map(textOf)];
