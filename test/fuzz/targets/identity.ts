@@ -9,6 +9,7 @@ import { demand, same } from './check.ts';
 /** `info.yaml`: who the directory belongs to; and `cluster.yaml`: where the others are. */
 export const identityTarget: Target = {
   name: 'identity',
+  quickInputs: 100,
   corpus: () =>
     [
       'Address: 127.0.0.1:9001\nID: 1\nRole: 0\n',

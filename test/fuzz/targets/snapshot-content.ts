@@ -12,6 +12,7 @@ import { decoded, demand, inPieces, randomOf, same } from './check.ts';
 /** Content of a snapshot: databases with their pages, and the WAL parts of old C nodes. */
 export const snapshotContentTarget: Target = {
   name: 'snapshot-content',
+  quickInputs: 150,
   corpus: () => [
     ...raftMessages().flatMap(([kind, bytes]) =>
       kind === 'InstallSnapshot' ? [bytes.slice(contentOffset(bytes))] : [],
