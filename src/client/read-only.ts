@@ -1,6 +1,5 @@
-import { firstKeyword } from '../sql/index.ts';
+import { firstKeyword, statementStart } from '../sql/index.ts';
 
-const SKIPPED = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/|;)+/;
 const READING = /^(?:select|values|explain)\b/i;
 const COMMON_TABLE = /^with\b/i;
 const COMMITTING: ReadonlySet<string> = new Set(['COMMIT', 'END', 'RELEASE']);
@@ -30,7 +29,7 @@ function looks(text: string): boolean {
 
 /** True only for a statement that surely changes nothing: it may be run anywhere, and again. (Room sql has a mere hint.) */
 export function surelyReadOnly(sql: string): boolean {
-  const text = sql.replace(SKIPPED, '');
+  const text = sql.slice(statementStart(sql));
   if (READING.test(text) || looks(text)) return true;
   return COMMON_TABLE.test(text) && !WRITING.test(text);
 }

@@ -1,7 +1,6 @@
-import { assert, QuorateError } from '../base/index.ts';
+import { assert, isNewNameAllowed, QuorateError } from '../base/index.ts';
 import type { Connection, Statement } from '../engine/index.ts';
 import { runBatch } from './batch.ts';
-import { isNewNameAllowed } from './database-name.ts';
 import { isDeletion } from './deletion.ts';
 import { describeStatement } from './describe.ts';
 import { explain, mustRollBack, stopped } from './explanation.ts';

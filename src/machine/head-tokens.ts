@@ -1,25 +1,6 @@
-const SPACE = /[ \t\n\f\r\ufeff]/;
-const WORD = /[A-Za-z0-9_$\u0080-\uffff]/;
+import { skipBlank, statementStart } from '../sql/index.ts';
 
-/** Index of the first character at or after `from` that is neither white space nor a comment. */
-export function skipBlank(sql: string, from: number): number {
-  let at = from;
-  for (;;) {
-    const c = sql[at];
-    if (c === undefined) return at;
-    if (SPACE.test(c)) {
-      at++;
-    } else if (c === '-' && sql[at + 1] === '-') {
-      const end = sql.indexOf('\n', at);
-      at = end < 0 ? sql.length : end + 1;
-    } else if (c === '/' && sql[at + 1] === '*') {
-      const end = sql.indexOf('*/', at + 2);
-      at = end < 0 ? sql.length : end + 2;
-    } else {
-      return at;
-    }
-  }
-}
+const WORD = /[A-Za-z0-9_$\u0080-\uffff]/;
 
 /**
  * The first `count` tokens of the first statement of a text: words and quoted names in lower case and without quotes,
@@ -28,8 +9,7 @@ export function skipBlank(sql: string, from: number): number {
  */
 export function headTokens(sql: string, count: number): readonly string[] {
   const tokens: string[] = [];
-  let at = skipBlank(sql, 0);
-  while (sql[at] === ';') at = skipBlank(sql, at + 1);
+  let at = statementStart(sql);
   while (tokens.length < count && at < sql.length && sql[at] !== ';') {
     const end = tokenEnd(sql, at);
     const quoted = !WORD.test(sql[at] ?? '') && end > at + 1;

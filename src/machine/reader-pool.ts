@@ -1,7 +1,6 @@
-import { QuorateError } from '../base/index.ts';
+import { isNewNameAllowed, QuorateError } from '../base/index.ts';
 import type { Connection, ConnectionHooks, ConnectionOptions, Engine } from '../engine/index.ts';
 import { PageStore, SlotArena } from '../pages/index.ts';
-import { isNewNameAllowed } from './database-name.ts';
 import { badName, RAW_CODE } from './failure.ts';
 import type { ReadableStore, ReaderDirectory } from './store-directory.ts';
 

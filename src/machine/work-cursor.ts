@@ -1,7 +1,7 @@
 import { assert, QuorateError, utf8 } from '../base/index.ts';
 import type { Connection, Prepared, Statement } from '../engine/index.ts';
+import { statementStart } from '../sql/index.ts';
 import { RAW_CODE } from './failure.ts';
-import { skipBlank } from './head-tokens.ts';
 import type { Submit, Work } from './messages.ts';
 import { bindParameters, bindPositional } from './parameters.ts';
 import type { RowMode } from './statement-run.ts';
@@ -150,9 +150,7 @@ export function tailIsEmpty(sql: string, tail: number): boolean {
   const bytes = utf8(sql);
   if (tail >= bytes.length) return true;
   const rest = new TextDecoder().decode(bytes.subarray(tail));
-  let at = skipBlank(rest, 0);
-  while (rest[at] === ';') at = skipBlank(rest, at + 1);
-  return at >= rest.length;
+  return statementStart(rest) >= rest.length;
 }
 
 function refuseTail(prepared: Prepared, sql: string): void {

@@ -42,6 +42,7 @@ describe('first words', () => {
   test('a long run of comments is looked at in linear time', () => {
     expect(startsAs(`${'/* */'.repeat(20_000)} select`)).toBe('read');
     expect(startsAs('-'.repeat(100_000))).toBe('unknown');
+    expect(startsAs(`${' ;'.repeat(10_000_000)}select 1`)).toBe('read');
   });
 });
 

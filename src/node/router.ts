@@ -1,4 +1,5 @@
 import type { SessionState, Work } from '../machine/index.ts';
+import { firstKeyword } from '../sql/index.ts';
 import type { Consistency } from './contract.ts';
 
 /** State of a session before its first statement. */
@@ -98,7 +99,6 @@ function firstPlace(work: Work, leader: boolean): Place {
   }
 }
 
-const LEADING = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/|;)*([A-Za-z]*)/;
 const READS = new Set(['SELECT', 'VALUES', 'WITH', 'EXPLAIN']);
 const WRITES = new Set([
   ...['INSERT', 'UPDATE', 'DELETE', 'REPLACE', 'CREATE', 'DROP', 'ALTER', 'BEGIN', 'COMMIT'],
@@ -107,7 +107,7 @@ const WRITES = new Set([
 
 /** What the first word of a text lets expect. */
 export function startsAs(sql: string): 'read' | 'write' | 'unknown' {
-  const word = LEADING.exec(sql)?.[1].toUpperCase() ?? '';
+  const word = firstKeyword(sql);
   if (READS.has(word)) return 'read';
   return WRITES.has(word) ? 'write' : 'unknown';
 }

@@ -1,6 +1,5 @@
-import { utf8 } from '../base/index.ts';
+import { isNewNameAllowed, utf8 } from '../base/index.ts';
 
-const NEW_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
 const NAME_BYTES_MAX = 504;
 
 /**
@@ -13,7 +12,7 @@ export function refuseName(
   exists: () => boolean,
 ): string | undefined {
   if (name === '') return 'a database needs a name';
-  if (NEW_NAME.test(name) && name.length <= lengthMax) return undefined;
+  if (isNewNameAllowed(name, lengthMax)) return undefined;
   if (utf8(name).length <= NAME_BYTES_MAX && exists()) return undefined;
   return `a database name has 1 to ${lengthMax} letters, digits, ".", "_" or "-" and does not begin with "."`;
 }

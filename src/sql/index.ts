@@ -1,3 +1,4 @@
+export * from './blank.ts';
 export * from './format-table.ts';
 export * from './quote.ts';
 export * from './statements.ts';

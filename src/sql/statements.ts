@@ -1,4 +1,5 @@
-import { isBlank, type Token, tokens } from './tokenizer.ts';
+import { statementStart } from './blank.ts';
+import { isBlank, type Token, tokens, wordEnd } from './tokenizer.ts';
 
 /**
  * Where a text stands between the beginning of a statement and its end. A trigger has semicolons inside; it ends with
@@ -78,11 +79,8 @@ export function splitStatements(text: string): string[] {
 
 /** The first word of a text in capital letters, '' when it begins with something else. */
 export function firstKeyword(text: string): string {
-  for (const token of tokens(text)) {
-    if (isBlank(token) || token.kind === 'semicolon') continue;
-    return token.kind === 'word' ? text.slice(token.start, token.end).toUpperCase() : '';
-  }
-  return '';
+  const start = statementStart(text);
+  return text.slice(start, wordEnd(text, start)).toUpperCase();
 }
 
 /**

@@ -25,7 +25,7 @@ export interface Token {
 const SPACE = /[ \t\n\f\r\ufeff]+/y;
 const WORD = /[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*/y;
 const WORD_REST = /[A-Za-z0-9_$\u0080-\uffff]+/y;
-const BLOB = /[xX]'([0-9A-Fa-f]{2})*'/y;
+const BLOB = /[xX]'[0-9A-Fa-f]*'/y;
 const BROKEN_BLOB = /[xX]'[^']*'?/y;
 const HEX_NUMBER = /0[xX][0-9A-Fa-f](_?[0-9A-Fa-f])*/y;
 const DIGITS = '[0-9](?:_?[0-9])*';
@@ -42,6 +42,12 @@ const OPERATOR = /->>|->|==|<=|<>|<<|>=|>>|!=|\|\||[-+*/%=<>|,&~().]/y;
 function match(expression: RegExp, text: string, at: number): number {
   expression.lastIndex = at;
   return expression.test(text) ? expression.lastIndex : at;
+}
+
+/** End of the word that begins at `start`, or `start` when none does. */
+export function wordEnd(text: string, start: number): number {
+  const isBlob = text[start + 1] === "'" && (text[start] === 'x' || text[start] === 'X');
+  return isBlob ? start : match(WORD, text, start);
 }
 
 /** The token of SQLite's grammar that begins at `start`, which must be before the end of the text. */
@@ -99,7 +105,8 @@ function plainToken(
   token: (kind: TokenKind, end: number, complete?: boolean) => Token,
 ): Token {
   const blob = match(BLOB, text, start);
-  if (blob > start) return token('blob', blob);
+  // Two digits for each byte.
+  if (blob > start && (blob - start) % 2 === 1) return token('blob', blob);
   const broken = match(BROKEN_BLOB, text, start);
   if (broken > start)
     return token('illegal', broken, text[broken - 1] === "'" && broken > start + 2);
