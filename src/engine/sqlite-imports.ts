@@ -8,6 +8,18 @@ const WASM_PAGE_BYTES = 65536;
 const GROWTH_BYTES_MAX = 96 * 1024 * 1024;
 
 type Imports = Record<string, Record<string, unknown>>;
+type ImportedFunctions = readonly { readonly module: string; readonly name: string }[];
+
+/** Asked once per module: the answer is a list made anew each time. */
+const functionsOf = new WeakMap<WebAssembly.Module, ImportedFunctions>();
+
+function importedFunctions(module: WebAssembly.Module): ImportedFunctions {
+  const known = functionsOf.get(module);
+  if (known !== undefined) return known;
+  const functions = WebAssembly.Module.imports(module).filter(({ kind }) => kind === 'function');
+  functionsOf.set(module, functions);
+  return functions;
+}
 
 /**
  * What sqlite3.wasm asks of its surroundings: memory and time. Every file, directory and environment call is
@@ -23,8 +35,7 @@ export function sqliteImports(
   });
   const env: Record<string, unknown> = { memory };
   const wasi: Record<string, unknown> = {};
-  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-    if (kind !== 'function') continue;
+  for (const { module: from, name } of importedFunctions(module)) {
     if (from === 'env') env[name] = () => -ENOSYS;
     else wasi[name] = () => ENOSYS;
   }

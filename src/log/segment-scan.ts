@@ -10,6 +10,9 @@ const SECTOR_BYTES = 512;
 /** C makes a longer file while it writes to it; a shorter one has its length before its first entry. */
 const ALLOCATED_BYTES = 8 * 1024 * 1024;
 
+/** What the rest of an open segment is compared with: that is far faster than a loop. */
+const ZEROES = new Uint8Array(64 * 1024);
+
 /** The format word at the start of each segment that holds entries. */
 export const SEGMENT_HEADER: Uint8Array = new ByteWriter(8).u64(FORMAT).finish();
 
@@ -145,7 +148,10 @@ function checkFormat(bytes: Uint8Array, place: DamagePlace, affected: string): v
 
 /** True when no byte from `offset` on is set. */
 function isZero(bytes: Uint8Array, offset: number): boolean {
-  for (let at = offset; at < bytes.length; at++) if (bytes[at] !== 0) return false;
+  for (let at = offset; at < bytes.length; at += ZEROES.length) {
+    const part = bytes.subarray(at, at + ZEROES.length);
+    if (Buffer.compare(part, ZEROES.subarray(0, part.length)) !== 0) return false;
+  }
   return true;
 }
 
