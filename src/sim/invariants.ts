@@ -1,4 +1,4 @@
-import type { Entry, LogIndex, NodeId, Term } from '../base/index.ts';
+import type { Configuration, Entry, LogIndex, NodeId, Term } from '../base/index.ts';
 import type { Recovered } from '../log/index.ts';
 import { hashEntry, mix } from './entry-hash.ts';
 import { Violation } from './violation.ts';
@@ -29,6 +29,8 @@ export class Invariants {
   readonly #entries = new Map<number, KnownEntry[]>();
   /** Term of the committed entry, by index. */
   readonly #committed = new Map<LogIndex, Term>();
+  /** Committed configurations as text, by index. */
+  readonly #configurations = new Map<LogIndex, string>();
   readonly #holders = new Map<NodeId, Holder>();
   #highestCommitted = 0 as LogIndex;
   checks = 0;
@@ -100,6 +102,18 @@ export class Invariants {
       if (this.#holders.get(voter)?.stores(index, entry) === true) count++;
     }
     return count * 2 > voters.length;
+  }
+
+  /** CFG: all nodes have the same committed configuration at an index, also by way of a snapshot. */
+  configuration(id: NodeId, index: LogIndex, value: Configuration, committed: boolean): void {
+    if (!committed || index === 0) return;
+    this.checks++;
+    const text = value.members.map((member) => `${member.id} ${member.role}`).join(', ');
+    const known = this.#configurations.get(index);
+    if (known !== undefined && known !== text) {
+      throw new Violation('CFG', `${id} has ${text} at ${index}, others ${known}`);
+    }
+    this.#configurations.set(index, text);
   }
 
   /** LM: entries with equal index and term are equal, and so is everything before them. */

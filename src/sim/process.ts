@@ -82,6 +82,7 @@ export class SimulatedProcess {
       id,
       disk: this.disk,
       invariants: environment.invariants,
+      electionTimeoutMs: environment.electionTimeoutMs,
       now: () => environment.scheduler.now(),
       failed: (error) => environment.failed(error),
     });

@@ -17,6 +17,7 @@ export interface WitnessOptions {
   readonly id: NodeId;
   readonly disk: SimulatedDisk;
   readonly invariants: Invariants;
+  readonly electionTimeoutMs: number;
   readonly now: () => number;
   /** The run is over. */
   failed(error: unknown): void;
@@ -47,6 +48,9 @@ export class Witness implements ConsensusWatch, Holder {
   /** What was committed anywhere when a read arrived, by tag. */
   readonly #reads = new Map<number, LogIndex>();
   #lookedAt = Number.NEGATIVE_INFINITY;
+  #startedAt = 0;
+  /** Whether this process began with a log, in a cluster of more than one voter. */
+  #mustWait = false;
 
   constructor(options: WitnessOptions) {
     this.#options = options;
@@ -68,6 +72,7 @@ export class Witness implements ConsensusWatch, Holder {
   /** A new process starts on what is on the disk. DBA and MON: it keeps what the last one promised. */
   restarts(recovered: Recovered | undefined): void {
     this.#first = true;
+    this.#startedAt = this.#options.now();
     this.#leads = false;
     this.#commit = 0;
     this.#term = 0 as Term;
@@ -122,10 +127,20 @@ export class Witness implements ConsensusWatch, Holder {
     if (input.kind === 'install-finished' && input.ok) this.#installed(raft);
     for (const operation of output.persist) this.#persists(operation, led, raft);
     this.#stored = raft.storedIndex;
+    this.#obeysTimeoutNow(input, output, raft);
     this.#leads = raft.role === 'leader';
     this.#term = raft.term;
     this.#commit = raft.commit;
     for (const effect of output.effects) this.#effect(effect, raft);
+  }
+
+  /** M7: a TimeoutNow that was on its way too long has no effect. */
+  #obeysTimeoutNow(input: RaftInput, output: RaftOutput, raft: RaftView): void {
+    if (input.kind !== 'receive' || input.message.type !== 'timeout-now') return;
+    if (input.message.lastIndex === raft.lastIndex) return;
+    if (output.send.some(({ message }) => message.type === 'request-vote')) {
+      throw new Violation('M7', `${this.#id} obeys a TimeoutNow for ${input.message.lastIndex}`);
+    }
   }
 
   /** MON and ORD. */
@@ -134,6 +149,7 @@ export class Witness implements ConsensusWatch, Holder {
     if (this.#first && term < this.#promisedTerm && !raft.quarantined) {
       throw new Violation('MON', `${this.#id} starts in term ${term} after ${this.#promisedTerm}`);
     }
+    if (this.#first) this.#mustWait = storedIndex > 1;
     this.#first = false;
     if (term < this.#term || commit < this.#commit) {
       throw new Violation(
@@ -204,6 +220,12 @@ export class Witness implements ConsensusWatch, Holder {
   #effect(effect: RaftEffect, raft: RaftView): void {
     if (effect.kind === 'role' && effect.role === 'leader') this.#becomesLeader(effect.term, raft);
     else if (effect.kind === 'configuration') {
+      this.#invariants.configuration(
+        this.#id,
+        effect.index,
+        effect.configuration,
+        effect.committed,
+      );
       this.#configurations.tell(this.#id, effect, raft.commit);
     } else if (effect.kind === 'commit') this.#commits(effect, raft);
     else if (effect.kind === 'read-failed') this.#reads.delete(effect.tag);
@@ -252,9 +274,7 @@ export class Witness implements ConsensusWatch, Holder {
         `the leader ${this.#id} of term ${raft.term} commits ${index} of term ${entry.term}`,
       );
     }
-    const stored = this.#configurations.recentVoters.some((voters) =>
-      this.#invariants.quorumStores(index, entry, voters),
-    );
+    const stored = this.#invariants.quorumStores(index, entry, this.#configurations.voters);
     if (!stored) {
       throw new Violation(
         'QD',
@@ -292,6 +312,9 @@ export class Witness implements ConsensusWatch, Holder {
 
   /** DBA and MON: one vote in a term, and it is durable. */
   #votesFor(candidate: NodeId, term: Term): void {
+    if (this.#mustWait && this.#options.now() < this.#startedAt + this.#options.electionTimeoutMs) {
+      throw new Violation('M7', `${this.#id} votes in term ${term} when it has just started`);
+    }
     const given = this.#votes.get(term);
     if (given !== undefined && given !== candidate) {
       throw new Violation('MON', `${this.#id} votes for ${given} and ${candidate} in term ${term}`);

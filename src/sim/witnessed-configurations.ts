@@ -12,12 +12,9 @@ interface Known {
 /** The configurations that one node may have in force: the last committed one and what stands above it. */
 export class WitnessedConfigurations {
   #known: Known[] = [];
-  /** In force before the newest one. */
-  #previous: readonly NodeId[] = [];
 
   clear(): void {
     this.#known = [];
-    this.#previous = [];
   }
 
   /** Index of the newest one. */
@@ -27,11 +24,6 @@ export class WitnessedConfigurations {
 
   get voters(): readonly NodeId[] {
     return this.#known.at(-1)?.voters ?? [];
-  }
-
-  /** A step may count with one configuration and then enter the next. */
-  get recentVoters(): readonly (readonly NodeId[])[] {
-    return [this.voters, this.#previous];
   }
 
   /** A voter, or one whose demotion is not committed yet. */
@@ -47,7 +39,6 @@ export class WitnessedConfigurations {
       .map((member) => member.id);
     if (this.newest === index) return;
     const appended = index > this.newest;
-    this.#previous = this.voters;
     this.#known = this.#known.filter((known) => known.index < index);
     const before = this.#known.at(-1);
     this.#known.push({ index, voters });

@@ -1,0 +1,289 @@
+// Deliberate bugs in the consensus core. Each patch is text that occurs exactly once in a file below src/.
+
+/** @type {import('./catalogue.js').Mutant[]} */
+export const raft = [
+  {
+    name: 'vote-twice',
+    rule: 'ES',
+    patches: [
+      [
+        'raft/election.ts',
+        "if (!request.preVote && (votedForOther || core.role === 'leader')) return false;",
+        "if (!request.preVote && (votedForOther && core.role === 'leader')) return false;",
+      ],
+    ],
+  },
+  {
+    name: 'vote-not-stored',
+    rule: 'DBA',
+    patches: [
+      [
+        'raft/core.ts',
+        "operations.push({ kind: 'metadata', term: this.term, vote: this.vote });",
+        "operations.push({ kind: 'metadata', term: this.term, vote: 0n });",
+      ],
+    ],
+  },
+  {
+    name: 'answer-before-term-is-durable',
+    rule: 'R4',
+    patches: [
+      [
+        'raft/core.ts',
+        'const queue = this.durability.metadataDurable ? this.#send : this.#sendAfter;',
+        'const queue = this.#send;',
+      ],
+    ],
+  },
+  {
+    name: 'vote-for-shorter-log',
+    rule: 'LC',
+    patches: [['raft/election.ts', 'return request.lastIndex >= lastIndex;', 'return true;']],
+  },
+  {
+    name: 'vote-ignores-last-term',
+    rule: 'LC',
+    patches: [
+      [
+        'raft/election.ts',
+        'if (request.lastTerm !== lastTerm) return request.lastTerm > lastTerm;',
+        '',
+      ],
+    ],
+  },
+  {
+    name: 'own-vote-counts-before-durable',
+    rule: 'R1',
+    patches: [
+      [
+        'raft/election.ts',
+        'const granted = new Set(preVote ? [core.id] : []);',
+        'const granted = new Set([core.id]);',
+      ],
+    ],
+  },
+  {
+    name: 'stale-pre-vote-counts',
+    rule: 'ES',
+    patches: [
+      [
+        'raft/election.ts',
+        'if (!matches || !result.granted) return;',
+        'if (!result.granted) return;',
+      ],
+    ],
+  },
+  {
+    name: 'restarted-node-votes-at-once',
+    rule: 'M7',
+    patches: [
+      [
+        'raft/core.ts',
+        'this.noVoteUntil = mayHaveAnswered ? start.now + start.electionTimeoutMs : start.now;',
+        'this.noVoteUntil = mayHaveAnswered ? start.now : start.now;',
+      ],
+    ],
+  },
+  {
+    name: 'timeout-now-ignores-the-log',
+    rule: 'M7',
+    patches: [
+      [
+        'raft/election.ts',
+        'if (current && sameEnd && mayCampaign(core)) campaign(core, true);',
+        'if (current && (sameEnd || mayCampaign(core))) campaign(core, true);',
+      ],
+    ],
+  },
+  {
+    name: 'leader-counts-itself-before-durable',
+    rule: 'R3',
+    patches: [
+      [
+        'raft/leadership.ts',
+        'if (id === core.id) return core.durability.stored;',
+        'if (id === core.id) return core.log.lastIndex;',
+      ],
+    ],
+  },
+  {
+    name: 'commit-older-term-by-counting',
+    rule: 'R3',
+    patches: [
+      [
+        'raft/leadership.ts',
+        'if (index <= core.commit || index < leadership.firstIndex) return false;\n  assert(core.log.termOf(index) === core.term,',
+        'if (index <= core.commit) return false;\n  assert(core.log.termOf(index) !== undefined,',
+      ],
+    ],
+  },
+  {
+    name: 'no-barrier',
+    rule: 'R3',
+    patches: [
+      [
+        'raft/leadership.ts',
+        "core.append({ term: core.term, type: 'barrier', data: BARRIER_DATA }, undefined);",
+        'if (core.log.lastIndex === 0) core.log.entry(leadership.firstIndex);',
+      ],
+    ],
+  },
+  {
+    name: 'commit-without-majority',
+    rule: 'QD',
+    patches: [
+      [
+        'raft/quorum.ts',
+        'return matches[majority(count) - 1];',
+        'return matches[Math.max(0, majority(count) - 2)];',
+      ],
+    ],
+  },
+  {
+    name: 'previous-term-ignored',
+    rule: 'LM',
+    patches: [
+      [
+        'raft/follower.ts',
+        'if (known !== undefined && known !== previousTerm) {',
+        'if (known !== undefined && known > core.term) {',
+      ],
+    ],
+  },
+  {
+    name: 'conflicting-entries-stay',
+    rule: 'LM',
+    patches: [
+      [
+        'raft/follower.ts',
+        'if (core.log.termOf(index) === entries[position].term) continue;',
+        'if (core.log.termOf(index) !== undefined) continue;',
+      ],
+    ],
+  },
+  {
+    name: 'truncate-without-term-check',
+    rule: 'NOTRUNC',
+    patches: [
+      ['raft/follower.ts', 'if (core.log.termOf(index) === entries[position].term) continue;', ''],
+    ],
+  },
+  {
+    name: 'commit-of-the-leader-not-clamped',
+    rule: 'R6',
+    patches: [
+      [
+        'raft/follower.ts',
+        'const index = Math.min(core.leaderCommit, core.verified, core.durability.stored) as LogIndex;',
+        'const index = Math.min(core.leaderCommit, core.log.lastIndex) as LogIndex;',
+      ],
+    ],
+  },
+  {
+    name: 'acknowledge-what-was-not-compared',
+    rule: 'R4',
+    patches: [
+      [
+        'raft/follower.ts',
+        'answer(core, to, address, 0 as LogIndex, Math.min(stored, core.verified) as LogIndex);',
+        'answer(core, to, address, 0 as LogIndex, stored);',
+      ],
+    ],
+  },
+  {
+    name: 'truncated-write-counts',
+    rule: 'R5',
+    patches: [
+      [
+        'raft/durability.ts',
+        'for (const batch of this.#inFlight) if (batch.end > end) batch.end = end;',
+        '',
+      ],
+    ],
+  },
+  {
+    name: 'two-changes-at-once',
+    rule: 'CFG',
+    patches: [
+      ['raft/membership.ts', '    !core.configurations.committed ||\n', ''],
+      [
+        'raft/membership.ts',
+        "assert(core.configurations.committed, 'two configuration changes at once');",
+        '',
+      ],
+    ],
+  },
+  {
+    name: 'configuration-in-force-when-committed',
+    rule: 'CFG',
+    patches: [
+      [
+        'raft/configuration-history.ts',
+        'this.#known.push({ index, configuration });\n    this.#committed = false;\n    this.#refresh();',
+        'this.#known.push({ index, configuration });\n    this.#committed = false;',
+      ],
+      [
+        'raft/configuration-history.ts',
+        'this.#committed = this.#known.length === 1;\n    return this.#committed && !was;',
+        'this.#committed = this.#known.length === 1;\n    if (this.#committed && !was) this.#refresh();\n    return this.#committed && !was;',
+      ],
+    ],
+  },
+  {
+    name: 'snapshot-without-its-configuration',
+    rule: 'CFG',
+    patches: [
+      [
+        'raft/installation.ts',
+        'core.configurations.reset(configurationIndex, configuration);',
+        'core.configurations.reset(configurationIndex, { members: configuration.members.slice(1) });',
+      ],
+    ],
+  },
+  {
+    name: 'read-before-own-term-is-committed',
+    rule: 'R8',
+    patches: [
+      ['raft/read-rounds.ts', 'if (core.commit < leadership.firstIndex) return;', ''],
+      [
+        'raft/read-rounds.ts',
+        "assert(round.index >= leadership.firstIndex, 'a read before the own term committed');",
+        '',
+      ],
+    ],
+  },
+  {
+    name: 'round-without-nonce',
+    rule: 'M6',
+    patches: [
+      [
+        'raft/read-rounds.ts',
+        'return follower.round >= round.number || follower.match > round.lastIndex;',
+        'return follower.round > 0 || follower.match > round.lastIndex;',
+      ],
+    ],
+  },
+  {
+    name: 'round-without-quorum',
+    rule: 'M6',
+    patches: [
+      [
+        'raft/read-rounds.ts',
+        'if (!answered) return;',
+        'if (!answered && voters.length === 0) return;',
+      ],
+    ],
+  },
+  {
+    name: 'quarantined-voter-votes',
+    rule: 'M15',
+    patches: [
+      [
+        'raft/election.ts',
+        'if (!core.quarantined && (ordered || !leaderIsAlive(core))) {',
+        'if (ordered || !leaderIsAlive(core)) {',
+      ],
+    ],
+    directed: ['sim/rules.test.ts', 'a voter that lost its log'],
+  },
+];
