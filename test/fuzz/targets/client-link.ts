@@ -1,4 +1,9 @@
-import { type Connection, QuorateError, SeededRandom } from '../../../src/base/index.ts';
+import {
+  type Connection,
+  QuorateError,
+  randomBelow,
+  SeededRandom,
+} from '../../../src/base/index.ts';
 import { createClient } from '../../../src/client/index.ts';
 import {
   encodeClientResponse,
@@ -11,7 +16,7 @@ import { clientStreams } from '../captures.ts';
 import { concat } from '../mutate.ts';
 import type { Target } from '../target.ts';
 import { demand, randomOf } from './check.ts';
-import { responseStreams } from './client-responses.ts';
+import { singleResponses } from './client-responses.ts';
 
 const HELLO = encodeExtensionResponse({
   type: 'hello',
@@ -28,19 +33,22 @@ const DB = encodeClientResponse({ type: 'db', db: 0 });
 const TIMEOUT_MS = 3_000;
 
 /**
- * The client and a server that sends what it likes, a piece at each message of the client. Every call ends in
- * time, with a result or a QuorateError, and the client can be closed.
+ * The client and a server that sends what it likes: pieces at each message of the client, and now and then one
+ * that nobody asked for. Every call ends in time, with a result or a QuorateError, and the client can be closed.
  */
 export const clientLinkTarget: Target = {
   name: 'client-link',
   quickInputs: 60,
-  corpus: (random) => [
-    ...responseStreams(random).flatMap((stream) => [
-      concat([HELLO, LEADER, stream]),
-      concat([PLAIN, SERVER, DB, stream]),
-    ]),
-    ...clientStreams('<').map((stream) => concat([PLAIN, stream])),
-  ],
+  corpus(random) {
+    const { extension, plain } = singleResponses(random);
+    const some = (of: readonly Uint8Array[]): Uint8Array[] =>
+      Array.from({ length: 8 }, () => of[randomBelow(random, of.length)]);
+    return [
+      ...Array.from({ length: 30 }, () => concat([HELLO, LEADER, ...some(extension)])),
+      ...Array.from({ length: 20 }, () => concat([PLAIN, SERVER, DB, ...some(plain)])),
+      ...clientStreams('<').map((stream) => concat([PLAIN, stream])),
+    ];
+  },
   memory: (length) => ({
     atOnce: 1024 * 1024 + 4 * length,
     total: 64 * 1024 * 1024 + 256 * length,
@@ -49,7 +57,7 @@ export const clientLinkTarget: Target = {
     const random = randomOf(bytes);
     const clock = new TestClock();
     const network = new TestNetwork(clock);
-    network.serve('a:1', (connection) => serve(connection, bytes, random));
+    network.serve('a:1', (connection) => serve(connection, bytes, random, clock));
     const client = createClient({
       network,
       clock,
@@ -76,8 +84,13 @@ async function ends(clock: TestClock, call: Promise<unknown>): Promise<void> {
   demand(clock.now() - startedAt <= 2 * TIMEOUT_MS, 'a call goes on beyond its time');
 }
 
-/** Each message of the client brings the next piece; every connection begins at the first. */
-function serve(connection: Connection, bytes: Uint8Array, random: SeededRandom): void {
+/** Each message of the client brings the next pieces; every connection begins at the first. */
+function serve(
+  connection: Connection,
+  bytes: Uint8Array,
+  random: SeededRandom,
+  clock: TestClock,
+): void {
   const reader = new MessageReader();
   let at = 0;
   let greeted = false;
@@ -95,7 +108,10 @@ function serve(connection: Connection, bytes: Uint8Array, random: SeededRandom):
         if (reader.word() === undefined) return;
         greeted = true;
       }
-      for (let message = reader.next(); message !== undefined; message = reader.next()) next();
+      for (let message = reader.next(); message !== undefined; message = reader.next()) {
+        for (let left = 1 + (random.uint32() % 4); left > 0; left--) next();
+        clock.after(random.uint32() % 500, next);
+      }
     },
     drain: () => undefined,
     close: () => undefined,

@@ -31,31 +31,43 @@ export const clientResponsesTarget: Target = {
   },
 };
 
-/** Sequences of generated answers. */
-export function responseStreams(random: Random): Uint8Array[] {
-  const seed = random.uint32() | 0;
-  const row = fc
-    .integer({ min: 1, max: 20 })
-    .chain((width) =>
-      fc.array(fc.array(values, { minLength: width, maxLength: width }), { maxLength: 5 }),
-    );
-  const batches = fc
-    .sample(row, { seed, numRuns: 20 })
-    .flatMap((rows) => [
-      ...rowBatches(rows, false).map((body) => encodeClientResponse({ type: 'rows', body })),
-      ...rowBatches(rows, true).map((batch) =>
-        encodeExtensionResponse({ type: 'rows', request: 1, statementIndex: 0, batch }),
-      ),
-    ]);
-  const single = [
-    ...fc.sample(clientResponses, { seed, numRuns: 30 }).map(encodeClientResponse),
-    ...fc.sample(extensionResponses, { seed, numRuns: 30 }).map(encodeExtensionResponse),
-    ...batches,
-  ];
+/** Generated answers, and sequences of them. */
+function responseStreams(random: Random): Uint8Array[] {
+  const { extension, plain } = singleResponses(random);
+  const single = [...extension, ...plain];
   const streams = Array.from({ length: 20 }, () =>
     concat(Array.from({ length: 4 }, () => single[randomBelow(random, single.length)])),
   );
   return [...single, ...streams];
+}
+
+/** Generated answers of both protocols, one message each. */
+export function singleResponses(random: Random): {
+  readonly extension: readonly Uint8Array[];
+  readonly plain: readonly Uint8Array[];
+} {
+  const seed = random.uint32() | 0;
+  const result = fc
+    .integer({ min: 1, max: 20 })
+    .chain((width) =>
+      fc.array(fc.array(values, { minLength: width, maxLength: width }), { maxLength: 5 }),
+    );
+  const results = fc.sample(result, { seed, numRuns: 20 });
+  const rows = { type: 'rows', request: 1, statementIndex: 0 } as const;
+  return {
+    extension: [
+      ...fc.sample(extensionResponses, { seed, numRuns: 40 }).map(encodeExtensionResponse),
+      ...results.flatMap((each) =>
+        rowBatches(each, true).map((batch) => encodeExtensionResponse({ ...rows, batch })),
+      ),
+    ],
+    plain: [
+      ...fc.sample(clientResponses, { seed, numRuns: 40 }).map(encodeClientResponse),
+      ...results.flatMap((each) =>
+        rowBatches(each, false).map((body) => encodeClientResponse({ type: 'rows', body })),
+      ),
+    ],
+  };
 }
 
 function checkPlain(type: number, schema: number, body: Uint8Array): void {
