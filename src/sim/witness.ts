@@ -51,6 +51,8 @@ export class Witness implements ConsensusWatch, Holder {
   #startedAt = 0;
   /** Whether this process began with a log, in a cluster of more than one voter. */
   #mustWait = false;
+  /** Who asked last for a vote because a leader had told it to. */
+  #ordered = 0n;
 
   constructor(options: WitnessOptions) {
     this.#options = options;
@@ -128,6 +130,9 @@ export class Witness implements ConsensusWatch, Holder {
     for (const operation of output.persist) this.#persists(operation, led, raft);
     this.#stored = raft.storedIndex;
     this.#obeysTimeoutNow(input, output, raft);
+    if (input.kind === 'receive' && input.message.type === 'request-vote') {
+      this.#ordered = input.message.disrupt ? input.message.candidate : 0n;
+    }
     this.#leads = raft.role === 'leader';
     this.#term = raft.term;
     this.#commit = raft.commit;
@@ -312,7 +317,12 @@ export class Witness implements ConsensusWatch, Holder {
 
   /** DBA and MON: one vote in a term, and it is durable. */
   #votesFor(candidate: NodeId, term: Term): void {
-    if (this.#mustWait && this.#options.now() < this.#startedAt + this.#options.electionTimeoutMs) {
+    const ordered = this.#ordered === candidate;
+    if (
+      !ordered &&
+      this.#mustWait &&
+      this.#options.now() < this.#startedAt + this.#options.electionTimeoutMs
+    ) {
       throw new Violation('M7', `${this.#id} votes in term ${term} when it has just started`);
     }
     const given = this.#votes.get(term);
