@@ -5,7 +5,7 @@ import { ClientNetwork, DirectNetwork, LinkProxy, targetOf } from './link-proxy.
 import { LinkTable, type Target } from './link-table.ts';
 import type { Machine, MachineStyle } from './machine.ts';
 import { socketOwner } from './socket-owner.ts';
-import { eventually, pause } from './waiting.ts';
+import { eventually } from './waiting.ts';
 
 const STATUS_MS = 1_000;
 const ADMIN_MS = 5_000;
@@ -221,8 +221,8 @@ export class Fleet {
     try {
       const leader = await this.admin.cluster.leader({ timeoutMs: STATUS_MS });
       return this.machines.find(({ address }) => address === leader?.address);
-    } catch {
-      await pause(0);
+    } catch (error) {
+      if (!(error instanceof QuorateError)) throw error;
       return undefined;
     }
   }

@@ -50,10 +50,11 @@ export class Ledger {
     this.onAcknowledge?.();
   }
 
-  /** Keeps the fate that an error tells of. */
-  fail(id: number, error: unknown): void {
+  /** Keeps the fate that an error tells of. `committing`: false when COMMIT was not sent, so that nothing can have happened. */
+  fail(id: number, error: unknown, committing = true): void {
     this.count(error);
-    const outcome: Outcome | undefined = error instanceof QuorateError ? error.outcome : 'unknown';
+    const told: Outcome | undefined = error instanceof QuorateError ? error.outcome : 'unknown';
+    const outcome = committing ? told : 'rolled-back';
     if (outcome === 'committed') this.acknowledged.set(id, { beganMs: 0, endedMs: 0 });
     else if (outcome === 'rolled-back') this.rolledBack.add(id);
     else this.unknown.add(id);

@@ -10,6 +10,8 @@ const PROGRAM = fileURLToPath(new URL('../../bin/quorate.js', import.meta.url));
 const SNAPSHOT_ENTRIES = '200';
 const SNAPSHOT_TRAILING = '50';
 
+const RESTART_MS = 500;
+
 /** How all nodes of a cluster are run. */
 export interface MachineStyle {
   readonly root: string;
@@ -23,6 +25,8 @@ export interface MachineStyle {
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
   readonly report: (finding: string) => void;
+  /** Told of what C nodes do that ours must not. */
+  readonly excuse: (finding: string) => void;
 }
 
 /** One machine of the cluster: an address, a disk, and the process that runs on it. */
@@ -58,7 +62,7 @@ export class Machine {
       directory: `${home}/data`,
       logFile: `${style.root}/${this.name}.log`,
       complaint: kind === 'c' ? () => undefined : complaint,
-      report: style.report,
+      report: kind === 'c' ? (finding) => this.#excuse(finding) : style.report,
     });
   }
 
@@ -70,6 +74,14 @@ export class Machine {
   destroy(): void {
     this.process.destroy();
     this.disk?.unmount();
+  }
+
+  /** A C node that ended by itself is started again, as an operator would. */
+  #excuse(finding: string): void {
+    this.#style.excuse(finding);
+    setTimeout(() => {
+      if (this.process.wanted && !this.process.running) void this.start([]);
+    }, RESTART_MS);
   }
 
   #cCommand(): string[] {
@@ -85,7 +97,8 @@ export class Machine {
       directory,
       latency,
       SNAPSHOT_ENTRIES,
-      SNAPSHOT_TRAILING,
+      // C wants no less than the other number.
+      SNAPSHOT_ENTRIES,
       this.bind,
     ];
   }

@@ -35,6 +35,7 @@ export interface NodeProgram {
 export class NodeProcess {
   readonly #program: NodeProgram;
   readonly #log: WriteStream;
+  #wanted = false;
   #child: ChildProcess | undefined;
   #paused = false;
   #ending = false;
@@ -62,6 +63,11 @@ export class NodeProcess {
     return child !== undefined && child.exitCode === null && child.signalCode === null;
   }
 
+  /** True from a start to the next stop: it ran, or still does. */
+  get wanted(): boolean {
+    return this.#wanted;
+  }
+
   get paused(): boolean {
     return this.running && this.#paused;
   }
@@ -72,6 +78,7 @@ export class NodeProcess {
     this.#log.write(`--- ${command.join(' ')}\n`);
     const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
+    this.#wanted = true;
     this.#paused = false;
     this.#ending = false;
     this.#rest = '';
@@ -99,6 +106,7 @@ export class NodeProcess {
   /** Ends it with a signal and waits. Resolves to the exit code, null after SIGKILL. */
   async stop(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
     const child = this.#child;
+    this.#wanted = false;
     if (child === undefined || !this.running) return child?.exitCode ?? null;
     this.#ending = true;
     const gone = once(child, 'exit');
@@ -148,6 +156,7 @@ export class NodeProcess {
   /** For the end of the harness, whatever state it is in. */
   destroy(): void {
     this.#ending = true;
+    this.#wanted = false;
     if (this.running) this.#child?.kill('SIGKILL');
     this.#log.end();
   }

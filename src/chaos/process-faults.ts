@@ -27,7 +27,7 @@ async function stop(
   signal: 'SIGKILL' | 'SIGTERM',
 ): Promise<void> {
   const code = await machine.process.stop(signal);
-  if (signal === 'SIGTERM' && code !== 0) {
+  if (signal === 'SIGTERM' && code !== 0 && machine.kind === 'quorate') {
     context.fleet.report(`${machine.name} ended with ${code} on SIGTERM`);
   }
 }
@@ -37,6 +37,7 @@ export async function startAgain(context: FaultContext, machine: Machine): Promi
   if (machine.absent || machine.process.running) return;
   if (await context.fleet.start(machine)) return;
   if (machine.disk?.isFull === true) context.note(`${machine.name} cannot start on a full disk`);
+  else if (machine.kind === 'c') context.note(`${machine.name} did not start again`);
   else context.fleet.report(`${machine.name} did not start again`);
 }
 
@@ -55,7 +56,9 @@ export const freeze: Fault = async (context) => {
 
 /** The disk of one machine is full; the node may live on, or end and be started when there is room. */
 export const fillDisk: Fault = async (context) => {
-  const machines = (await victims(context)).filter(({ disk }) => disk?.isFull === false);
+  const machines = (await victims(context)).filter(
+    ({ disk, kind }) => disk?.isFull === false && kind === 'quorate',
+  );
   if (machines.length === 0) return undefined;
   context.note(`disk full on ${names(machines)}`);
   for (const machine of machines) machine.disk?.fill();

@@ -1,4 +1,5 @@
 import { SeededRandom } from '../base/index.ts';
+import { AUDIT, auditFinding, BANK_TABLES, Bank } from './bank.ts';
 import type { FaultContext } from './fault.ts';
 import { FAULT_GROUPS } from './faults.ts';
 import type { Fleet } from './fleet.ts';
@@ -14,7 +15,8 @@ import { eventually } from './waiting.ts';
 const DATABASE = 'chaos';
 /** After the faults, the cluster must serve within this time, and again agree and have its members. */
 const LIVENESS_MS = 60_000;
-const PULSES = 4;
+const PULSES = 3;
+const BANKS = 3;
 const PULSE_EVERY_MS = 20;
 const RHYTHM: Rhythm = { quietMs: [300, 3_000], faultMs: [300, 6_000] };
 /** A transfer is over at once. */
@@ -39,6 +41,7 @@ export class RandomRun {
   readonly #note: (text: string) => void;
   readonly #own = new Ledger();
   readonly #plain = new Ledger();
+  readonly #bank = new Ledger();
   /** When machines that led were harmed. */
   readonly #hitsMs: number[] = [];
   readonly #uses: ProcessUses;
@@ -67,7 +70,9 @@ export class RandomRun {
     const healedMs = performance.now();
     await this.#attempt('liveness', () =>
       eventually('a write after the faults', LIVENESS_MS, async () =>
-        [this.#own, this.#plain].every((ledger) => ledger.firstAfter(healedMs) !== undefined),
+        [this.#own, this.#bank, this.#plain].every(
+          (ledger) => ledger.firstAfter(healedMs) !== undefined,
+        ),
       ),
     );
     await this.#attempt('members', () => this.#fleet.settled(LIVENESS_MS));
@@ -82,7 +87,9 @@ export class RandomRun {
   async #createTables(): Promise<void> {
     const { client, close } = this.#fleet.client('founder');
     const database = client.database(DATABASE);
-    await database.executeMultiple(`${PULSE_TABLE}; CREATE TABLE plain (id INTEGER PRIMARY KEY);`);
+    await database.executeMultiple(
+      `${PULSE_TABLE}; CREATE TABLE plain (id INTEGER PRIMARY KEY); ${BANK_TABLES}`,
+    );
     await close();
   }
 
@@ -100,8 +107,19 @@ export class RandomRun {
       servers: this.#fleet.addresses,
       ledger: this.#plain,
     });
-    for (const pulse of [...pulses, plain]) pulse.start();
-    return [...pulses, plain];
+    const banks = Array.from(
+      { length: BANKS },
+      (_, i) =>
+        new Bank({
+          ...common,
+          client: this.#fleet.client(`bank-${i}`),
+          ledger: this.#bank,
+          random: new SeededRandom(this.#options.seed * 16 + 8 + i),
+        }),
+    );
+    const all = [...pulses, ...banks, plain];
+    for (const one of all) one.start();
+    return all;
   }
 
   #nemeses(): Nemesis[] {
@@ -124,11 +142,15 @@ export class RandomRun {
     for (const [table, ledger] of [
       ['pulse', this.#own],
       ['plain', this.#plain],
+      ['transfer', this.#bank],
     ] as const) {
       const rows = await database.query<{ id: number }>(`SELECT id FROM ${table}`);
       const findings = ledger.check(new Set(rows.map(({ id }) => Number(id))));
       this.#anomalies.push(...findings.map((finding) => `${table}: ${finding}`));
     }
+    const audit = await database.first<{ total: number; wrong: number }>(AUDIT);
+    const finding = auditFinding(audit?.total, audit?.wrong);
+    if (finding !== undefined) this.#anomalies.push(`in the end: ${finding}`);
     await close();
     this.#anomalies.push(...(await checkIntegrity(this.#fleet, DATABASE)));
     this.#anomalies.push(...(await compareReplicas(this.#fleet, DATABASE, LIVENESS_MS)));
@@ -151,13 +173,17 @@ export class RandomRun {
     });
     return {
       ledgers: new Map([
-        ['quorate', this.#own],
+        ['rows', this.#own],
+        ['bank', this.#bank],
         ['plain dqlite', this.#plain],
       ]),
       faults: new Map(nemeses.flatMap(({ counts }) => [...counts])),
       failoverMs,
       uses: this.#uses,
-      anomalies: [...this.#anomalies, ...this.#own.anomalies, ...this.#plain.anomalies],
+      anomalies: [
+        ...this.#anomalies,
+        ...[this.#own, this.#bank, this.#plain].flatMap(({ anomalies }) => anomalies),
+      ],
     };
   }
 }

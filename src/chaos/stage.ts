@@ -29,10 +29,18 @@ export class Stage {
   readonly root: string;
   readonly fleet: Fleet;
   readonly findings: string[] = [];
+  /** What C nodes did that ours must not. */
+  readonly excused: string[] = [];
 
-  private constructor(root: string, fleet: (report: (finding: string) => void) => Fleet) {
+  private constructor(
+    root: string,
+    fleet: (tell: Pick<MachineStyle, 'report' | 'excuse'>) => Fleet,
+  ) {
     this.root = root;
-    this.fleet = fleet((finding) => this.findings.push(finding));
+    this.fleet = fleet({
+      report: (finding) => this.findings.push(finding),
+      excuse: (finding) => this.excused.push(finding),
+    });
     Stage.#open.add(this);
   }
 
@@ -41,7 +49,7 @@ export class Stage {
     const root = mkdtempSync(join(tmpdir(), 'quorate-chaos-'));
     const electionTimeoutMs = options.electionTimeoutMs ?? (options.cNodes > 0 ? 1_500 : 800);
     const cProgram = options.cNodes > 0 ? buildCNode(root) : undefined;
-    const style: Omit<MachineStyle, 'report'> = {
+    const style: Omit<MachineStyle, 'report' | 'excuse'> = {
       root,
       port: PORT_FIRST + (process.pid % PORTS),
       threads: options.threads,
@@ -51,8 +59,8 @@ export class Stage {
       electionTimeoutMs,
       heartbeatMs: 100,
     };
-    return new Stage(root, (report) => {
-      const whole = { ...style, report };
+    return new Stage(root, (tell) => {
+      const whole = { ...style, ...tell };
       const machines = Array.from({ length: options.nodes }, (_, i) => {
         const kind = i >= options.nodes - options.cNodes ? 'c' : 'quorate';
         return new Machine(i + 1, kind, whole);

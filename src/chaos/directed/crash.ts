@@ -2,7 +2,7 @@ import { QuorateError } from '../../base/index.ts';
 import { Ledger } from '../ledger.ts';
 import { PULSE_TABLE, Pulse } from '../pulse.ts';
 import { restore } from '../verdict.ts';
-import { eventually, pause } from '../waiting.ts';
+import { eventually } from '../waiting.ts';
 import { DATABASE, type DirectedCase, type Scene } from './scene.ts';
 
 const ROUNDS = 4;
@@ -125,7 +125,6 @@ export const lostTransaction: DirectedCase = {
       scene.expect(outcome === 'rolled-back', `the lost transaction was told ${outcome}`);
       transaction.close();
       await victim.close();
-      await pause(0);
     }
   },
 };
