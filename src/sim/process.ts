@@ -42,6 +42,7 @@ export interface Environment {
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
   readonly snapshotEntries: number;
+  readonly segmentBytes: number;
   readonly trace: TraceHash;
   log(level: LogLevel, host: string, message: string): void;
   /** A broken invariant anywhere ends the run. */
@@ -181,7 +182,7 @@ export class SimulatedProcess {
       heartbeatMs: this.#environment.heartbeatMs,
       start: mode,
       snapshot: { entries: this.#environment.snapshotEntries, trailing: 32 },
-      segmentBytes: 256 * 1024,
+      segmentBytes: this.#environment.segmentBytes,
       watch: this.#witness,
     });
     node.on((event) => {

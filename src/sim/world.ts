@@ -65,6 +65,7 @@ export class World {
       electionTimeoutMs: profile.electionTimeoutMs,
       heartbeatMs: profile.heartbeatMs,
       snapshotEntries: profile.snapshotEntries,
+      segmentBytes: profile.segmentBytes,
       trace,
       log: (level: LogLevel, host: string, message: string) => this.#log(level, host, message),
       failed: (error: unknown) => this.fail(error),
