@@ -19,7 +19,7 @@ const HELP = `usage: npm run soak -- [--minutes M] [--warm-up M] [--every S] [--
 Three node processes under traffic of every kind on data that does not grow. Fails when memory, open files, sockets
 or the size of a data directory grow after warm-up, when a node ends, or when the traffic stands still.
   --minutes M   length of the run (default 30)
-  --warm-up M   at its beginning, not judged (default a quarter of it)
+  --warm-up M   at its beginning, not judged (default half of it: heaps and allocators settle slowly)
   --every S     seconds between samples (default 5)
   --pace F      multiplies the rates of the traffic (default 1)
   --csv FILE    where the samples go (default soak.csv in a new temporary directory)`;
@@ -141,7 +141,7 @@ function settings(): Settings | undefined {
     },
   });
   const minutes = Number(values.minutes ?? 30);
-  const warmUp = Number(values['warm-up'] ?? minutes / 4);
+  const warmUp = Number(values['warm-up'] ?? minutes / 2);
   const everySeconds = Number(values.every ?? 5);
   const pace = Number(values.pace ?? 1);
   const good = minutes > warmUp && warmUp >= 0 && everySeconds > 0 && pace > 0;
@@ -196,6 +196,7 @@ async function main(): Promise<number> {
     for (let number = 1; number <= NODES; number++) {
       rmSync(join(root, `node-${number}`), { recursive: true, force: true });
     }
+    if (chosen.csv !== undefined) rmSync(root, { recursive: true, force: true });
   }
   const flat = samples.summary(chosen.warmUpSeconds);
   console.log(flat ? 'soak: all curves are flat' : 'soak: FAILED, a curve is not flat');
