@@ -51,6 +51,9 @@ export const LIMITS = {
   snapshotLogBytes: 64 * 1024 * 1024,
   snapshotLogEntries: 2 ** 16,
   databaseNameBytes: 255,
+  /** Address of a member. */
+  addressBytes: 255,
+  members: 1024,
   /** Pages of one database: 2^20 pages of 4 KiB are 4 GiB. */
   databasePages: 2 ** 20,
 } as const;

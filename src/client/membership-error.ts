@@ -14,6 +14,8 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
   ['Resource not found', refused('MEMBER_NOT_FOUND')],
   ['server role is not valid', refused('BAD_ROLE')],
   ['no voter would be left', refused('LAST_VOTER')],
+  ['server address is too long', refused('ADDRESS_TOO_LONG')],
+  ['the cluster has as many members as it can have', refused('TOO_MANY_MEMBERS')],
   ['server ID already in use', refused('DUPLICATE_ID')],
   ['server address already in use', refused('DUPLICATE_ADDRESS')],
   ['no connection to remote server available', passing('NO_CONNECTION')],

@@ -28,6 +28,16 @@ const ERRORS: Readonly<Record<ChangeError, ErrorText>> = {
     message: 'no voter would be left',
     retryable: false,
   },
+  'bad-address': {
+    code: 'ADDRESS_TOO_LONG',
+    message: 'server address is too long',
+    retryable: false,
+  },
+  'too-many-members': {
+    code: 'TOO_MANY_MEMBERS',
+    message: 'the cluster has as many members as it can have',
+    retryable: false,
+  },
   'duplicate-id': {
     code: 'DUPLICATE_ID',
     message: 'server ID already in use',

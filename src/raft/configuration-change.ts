@@ -1,4 +1,4 @@
-import type { Configuration, Member } from '../base/index.ts';
+import { type Configuration, LIMITS, type Member, utf8 } from '../base/index.ts';
 import type { ChangeError, MembershipChange } from './contract.ts';
 
 /**
@@ -13,6 +13,9 @@ export function changeConfiguration(
   const { id } = change;
   if (change.kind === 'add') {
     if (id === 0n || change.address === '' || change.address.includes('\0')) return 'bad-id';
+    // A configuration travels in the header of a message and lies beside each snapshot, where there is no room for more.
+    if (utf8(change.address).length > LIMITS.addressBytes) return 'bad-address';
+    if (members.length >= LIMITS.members) return 'too-many-members';
     if (members.some((member) => member.id === id)) return 'duplicate-id';
     if (members.some((member) => member.address === change.address)) return 'duplicate-address';
     return { members: [...members, { id, address: change.address, role: 'spare' }] };

@@ -141,6 +141,8 @@ export type ChangeError =
   | 'not-found'
   | 'bad-role'
   | 'last-voter'
+  | 'bad-address'
+  | 'too-many-members'
   | 'duplicate-id'
   | 'duplicate-address'
   | 'no-connection'
