@@ -3,9 +3,13 @@ import { fileURLToPath } from 'node:url';
 
 const SOURCE = fileURLToPath(new URL('../../test/interop/c-node/main.c', import.meta.url));
 
-/** Compiles the node of C dqlite that the interoperability tests use. Throws with the compiler's words when it cannot. */
+/** Compiles the node of C dqlite that the interoperability tests use. Throws when there is no compiler or no library. */
 export function buildCNode(directory: string): string {
   const program = `${directory}/c-node`;
-  execFileSync('gcc', ['-O2', '-o', program, SOURCE, '-ldqlite'], { stdio: 'pipe' });
+  try {
+    execFileSync('gcc', ['-O2', '-o', program, SOURCE, '-ldqlite'], { stdio: 'pipe' });
+  } catch (cause) {
+    throw new Error('no C nodes: they need gcc and libdqlite-dev', { cause });
+  }
   return program;
 }

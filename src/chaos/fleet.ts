@@ -195,16 +195,11 @@ export class Fleet {
     });
   }
 
-  async close(): Promise<void> {
-    await this.admin.close();
-    this.destroy();
-  }
-
-  /** At once, for the end of the program. */
-  destroy(): void {
+  /** Ends all processes at once; `keep`: their data stays. */
+  destroy(keep: boolean): void {
     for (const proxy of this.#proxies) proxy.close();
     this.links.destroy();
-    for (const machine of this.machines) machine.destroy();
+    for (const machine of this.machines) machine.destroy(keep);
   }
 
   async #claim(

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { complaint } from './log-judge.ts';
@@ -71,9 +71,13 @@ export class Machine {
     return this.process.start(this.kind === 'c' ? this.#cCommand() : this.#command(join));
   }
 
-  destroy(): void {
+  /** `keep`: what is on a small disk, which goes with it, is copied beside it. */
+  destroy(keep: boolean): void {
     this.process.destroy();
-    this.disk?.unmount();
+    if (this.disk === undefined) return;
+    if (keep)
+      cpSync(this.process.directory, `${this.#style.root}/${this.name}-data`, { recursive: true });
+    this.disk.unmount();
   }
 
   /** A C node that ended by itself is started again, as an operator would. */

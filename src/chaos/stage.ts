@@ -23,6 +23,15 @@ export interface StageOptions {
   readonly electionTimeoutMs?: number;
 }
 
+function buildCNodeOrLeave(root: string): string {
+  try {
+    return buildCNode(root);
+  } catch (error) {
+    rmSync(root, { recursive: true, force: true });
+    throw error;
+  }
+}
+
 /** A cluster in a folder of its own, with the findings of its processes. All of it goes at the end. */
 export class Stage {
   static readonly #open = new Set<Stage>();
@@ -48,7 +57,7 @@ export class Stage {
   static make(options: StageOptions): Stage {
     const root = mkdtempSync(join(tmpdir(), 'quorate-chaos-'));
     const electionTimeoutMs = options.electionTimeoutMs ?? (options.cNodes > 0 ? 1_500 : 800);
-    const cProgram = options.cNodes > 0 ? buildCNode(root) : undefined;
+    const cProgram = options.cNodes > 0 ? buildCNodeOrLeave(root) : undefined;
     const style: Omit<MachineStyle, 'report' | 'excuse'> = {
       root,
       port: PORT_FIRST + (process.pid % PORTS),
@@ -78,7 +87,7 @@ export class Stage {
   /** The same at once. */
   destroy(keep: boolean): void {
     Stage.#open.delete(this);
-    this.fleet.destroy();
+    this.fleet.destroy(keep);
     if (!keep) rmSync(this.root, { recursive: true, force: true, maxRetries: 3 });
   }
 

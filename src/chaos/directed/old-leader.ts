@@ -119,6 +119,7 @@ export const pausedLeader: DirectedCase = {
     for (let trial = 0; trial < TRIALS; trial++)
       answered += await pauseTrial(scene, register, trial);
     scene.note(`${answered} requests that waited in sockets were answered with rows`);
+    scene.expect(answered > 0, 'nothing that waited was answered');
   },
 };
 
