@@ -313,6 +313,21 @@ describe('three nodes', () => {
     expect((await cluster.execute(leader, 'SET c 1')).result.kind).toBe('done');
   });
 
+  test('a leader with a database that only C can open gives leadership to a C voter, once (S12)', async () => {
+    cluster.answersAsC.add(3n);
+    await cluster.three();
+    await cluster.run(500);
+    expect(cluster.node(1n).isLeader()).toBe(true);
+    cluster.process(1n).machine?.tellUnreadable('utf16');
+    await cluster.when(() => cluster.leader()?.status().id === 3n);
+    expect((await cluster.execute(3n, 'SET a 1')).result.kind).toBe('done');
+    // The C node goes down: somebody must lead, and serves the other databases.
+    await cluster.crash(3n);
+    await cluster.when(() => cluster.leader() !== undefined);
+    const leader = cluster.leader()?.status().id ?? 0n;
+    expect((await cluster.execute(leader, 'SELECT a')).rows).toBe('1');
+  });
+
   test('membership: errors by name, a removed member is gone', async () => {
     await cluster.three();
     const node = cluster.node(1n);

@@ -5,10 +5,12 @@ import {
   type LogIndex,
   logIndex,
   type Member,
+  type NodeId,
 } from '../base/index.ts';
 import type { DurableLog, Recovered } from '../log/index.ts';
 import type { FromMachine } from '../machine/index.ts';
 import { Raft, type RaftEffect } from '../raft/index.ts';
+import { CPreference } from './c-preference.ts';
 import { Consensus } from './consensus.ts';
 import type { LeaderHint, NodeEvent } from './contract.ts';
 import { Desk, Target } from './desk.ts';
@@ -54,6 +56,9 @@ export class NodeCore {
   readonly snapshots: Snapshots;
   readonly streams: Streams;
   readonly kinds: PeerKinds;
+  readonly #preference: CPreference;
+  /** How leadership is handed to another node. */
+  transfer: (to: NodeId) => Promise<void> = () => Promise.resolve();
   readonly listeners = new Set<(event: NodeEvent) => void>();
   databases: readonly string[] = [];
   members: readonly Member[] = [];
@@ -95,7 +100,9 @@ export class NodeCore {
         const pages = allQuorate ? unsealedPages : Math.min(unsealedPages, UNSEALED_PAGES_WITH_C);
         machine.post({ kind: 'limits', unsealedPages: pages, deletion: allQuorate });
       },
+      asked: () => this.#preference.look(),
     });
+    this.#preference = this.#newPreference();
     this.replica = new Replica(machine, recovered.snapshot, clock);
     const seals = new SealBook(this.replica.fates);
     const gate = new Gate(seals, limits.gateBytes, (full) =>
@@ -207,6 +214,24 @@ export class NodeCore {
     });
   }
 
+  #newPreference(): CPreference {
+    const { id, logger } = this.options;
+    return new CPreference({
+      self: id,
+      leads: () => (this.isLeader && this.leadership.led ? this.raft.term : undefined),
+      members: () => this.members,
+      databases: () => this.databases,
+      isC: (other) => this.kinds.isC(other),
+      transfer: (to) => {
+        logger('info', 'leadership goes to a C node, which can open what this node cannot', { to });
+        this.transfer(to).catch((error: unknown) => {
+          const reason = error instanceof Error ? error.message : String(error);
+          logger('warn', 'the C node did not take leadership over', { to, reason });
+        });
+      },
+    });
+  }
+
   #newNewcomer(): Newcomer {
     const { id, network, clock, logger } = this.options;
     return new Newcomer({
@@ -227,7 +252,10 @@ export class NodeCore {
         this.consensus.step({ kind: 'propose', now, term, type: 'command', data, tag });
       },
       lastIndex: () => this.raft.lastIndex,
-      led: () => this.desk.led(),
+      led: () => {
+        this.desk.led();
+        this.#preference.look();
+      },
       ended: () => this.desk.ended(),
     });
   }
@@ -288,6 +316,7 @@ export class NodeCore {
         const { database } = message;
         this.options.logger('warn', UNREADABLE, { database });
         this.emit({ kind: 'unreadable', database });
+        this.#preference.unreadable(database);
         break;
       }
       case 'session-aborted':

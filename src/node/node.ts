@@ -74,6 +74,7 @@ export class Node implements NodeServices {
 
   private constructor(core: NodeCore) {
     this.#core = core;
+    core.transfer = (to) => this.transfer(to);
     this.failureDomain = core.options.failureDomain ?? 0n;
   }
 

@@ -41,6 +41,7 @@ class World {
       clock: new ProcessClock(this.scheduler),
       logger,
       electionTimeoutMs,
+      asked: () => undefined,
       changed: (allQuorate) => this.heard.push(allQuorate),
     });
   }

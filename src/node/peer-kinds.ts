@@ -17,6 +17,8 @@ export interface PeerKindsOptions {
   readonly electionTimeoutMs: number;
   /** Whether all other members are known to be Quorate nodes, whenever that changes. */
   changed(allQuorate: boolean): void;
+  /** Everybody who was to be asked was. */
+  asked(): void;
 }
 
 interface Known {
@@ -47,6 +49,11 @@ export class PeerKinds {
 
   get allQuorate(): boolean {
     return this.#others().every(({ id }) => this.#known.get(id)?.kind === 'quorate');
+  }
+
+  /** Known to be a C node. */
+  isC(id: NodeId): boolean {
+    return this.#known.get(id)?.kind === 'c';
   }
 
   configured(members: readonly Member[]): void {
@@ -108,6 +115,7 @@ export class PeerKinds {
     void Promise.all(asked.map((member) => this.#probe(member))).then(() => {
       this.#asking = false;
       this.#announce();
+      this.#options.asked();
       if (this.#again) this.#ask();
       else this.#later();
     });

@@ -1,5 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { fromUtf8, LIMITS, logIndex, type NodeId, SeededRandom, silent } from '../../base/index.ts';
+import {
+  type Connection,
+  type ConnectionEvents,
+  fromUtf8,
+  LIMITS,
+  logIndex,
+  type NodeId,
+  SeededRandom,
+  silent,
+} from '../../base/index.ts';
 import { compileSqlite } from '../../engine/index.ts';
 import {
   type FromMachine,
@@ -14,6 +23,7 @@ import { SimulatedDisk } from '../../sim/disk.ts';
 import { SimulatedNetwork } from '../../sim/network.ts';
 import { simulatedPorts } from '../../sim/ports.ts';
 import { ProcessClock, Scheduler } from '../../sim/scheduler.ts';
+import { EXTENSION_REQUEST, encodeClientResponse } from '../../wire/index.ts';
 import type { Consistency, NodeEvent, NodeRequest, RequestResult } from '../contract.ts';
 import { Node } from '../node.ts';
 import type { NodeOptions } from '../options.ts';
@@ -58,6 +68,8 @@ export class Cluster {
   readonly network = new SimulatedNetwork(this.scheduler, this.random, FAULTS);
   readonly processes = new Map<NodeId, Process>();
   snapshot: NodeOptions['snapshot'];
+  /** Nodes that answer the Hello of our extension as C does. */
+  readonly answersAsC = new Set<NodeId>();
   /** SQLite instead of the stand-ins. */
   sql = false;
 
@@ -124,7 +136,9 @@ export class Cluster {
       clock,
       acceptRaft: (connection, peer, from, rest) => node.acceptRaft(connection, peer, from, rest),
     });
-    await this.until(server.listen(network, address));
+    if (this.answersAsC.has(id)) {
+      await this.until(network.listen(address, (connection) => server.accept(likeC(connection))));
+    } else await this.until(server.listen(network, address));
     return node;
   }
 
@@ -234,6 +248,28 @@ export function request(sql: string, options: Partial<NodeRequest>): NodeRequest
     timeoutMs: 0,
     ...options,
   };
+}
+
+/** Refuses what begins with the Hello of our extension: protocol version, header, type. */
+function likeC(connection: Connection): Connection {
+  let received = 0;
+  const start = (events: ConnectionEvents): void =>
+    connection.start({
+      ...events,
+      data: (bytes) => {
+        const type = bytes[8 + 4 - received];
+        received += bytes.length;
+        if (type !== EXTENSION_REQUEST.hello) events.data(bytes);
+        else connection.write(encodeClientResponse({ type: 'failure', code: 1005, message: 'no' }));
+      },
+    });
+  return new Proxy(connection, {
+    get: (target, name) => {
+      if (name === 'start') return start;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
 }
 
 function turn(): Promise<void> {

@@ -85,6 +85,12 @@ export class FakeMachine {
     port.onMessage((message) => this.#handle(message));
   }
 
+  /** A database whose text is UTF-16 arrived. */
+  tellUnreadable(database: string): void {
+    this.#port.post({ kind: 'databases', names: [database] });
+    this.#port.post({ kind: 'unreadable', database });
+  }
+
   get epoch(): number | undefined {
     return this.#epoch;
   }
