@@ -197,6 +197,7 @@ export class SegmentWriter {
   /** Closes files without touching the disk: it has failed. */
   async abandon(): Promise<void> {
     await this.#closing.catch(() => undefined);
+    for (const { file, cut } of this.#toClose) if (!cut) await file.close().catch(() => undefined);
     await this.#pool.abandon();
     await this.#current?.file.close().catch(() => undefined);
     this.#current = undefined;
