@@ -231,10 +231,16 @@ export class ExtensionSession {
       this.#send(ownFailure(request.request, 'TOO_MANY_STREAMS', message, { retryable: true }));
       return;
     }
+    // A client may ask for less than the limit in all, and for any part of that without work; not for more.
+    const totalMs = Math.min(
+      request.totalMs || limits.transactionTotalMs,
+      limits.transactionTotalMs,
+    );
+    const idleMs = Math.min(request.idleMs || limits.transactionIdleMs, totalMs);
     const session = this.#services.openSession({
       readOnly: request.readOnly,
-      transactionIdleMs: request.idleMs === 0 ? limits.transactionIdleMs : request.idleMs,
-      transactionTotalMs: request.totalMs === 0 ? limits.transactionTotalMs : request.totalMs,
+      transactionIdleMs: idleMs,
+      transactionTotalMs: totalMs,
       lost: () => {
         const stream = this.#streams.get(id);
         if (stream !== undefined) stream.lost = true;

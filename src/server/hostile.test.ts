@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { SessionHarness } from '../../test/support/session-harness.ts';
+import { LIMITS } from '../base/index.ts';
 import { encodeMessageHeader } from '../wire/index.ts';
 
 /* Requests that are well formed and mean nothing: a Failure, and the connection goes on. */
@@ -69,4 +70,20 @@ test('TESTING 6: ids of another connection and ids that nobody gave', () => {
   expect(new Set(mine.plain().map(({ type }) => type))).toEqual(new Set(['failure']));
   expect(mine.node.calls).toEqual([]);
   goesOn(mine);
+});
+
+test('a stream cannot ask to hold the write slot for longer than the limit of a transaction', () => {
+  const at = SessionHarness.extension();
+  const open = { type: 'open-stream', readOnly: false, database: 'test' } as const;
+  at.ask({ ...open, request: 1, stream: 1, idleMs: 0xffff_ffff, totalMs: 0xffff_ffff });
+  at.ask({ ...open, request: 2, stream: 2, idleMs: 0, totalMs: 0 });
+  at.ask({ ...open, request: 3, stream: 3, idleMs: 20_000, totalMs: 10_000 });
+  const { transactionIdleMs, transactionTotalMs } = LIMITS;
+  expect(
+    at.node.sessions.map(({ options }) => [options.transactionIdleMs, options.transactionTotalMs]),
+  ).toEqual([
+    [transactionTotalMs, transactionTotalMs],
+    [transactionIdleMs, transactionTotalMs],
+    [10_000, 10_000],
+  ]);
 });
