@@ -1,88 +1,117 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
+import { Campaign, type SeedResult } from './campaign.ts';
+import { JobRunner } from './job-pool.ts';
 import { loadSqlite, sha256, turn } from './platform.ts';
-import { type RunReport, runSeed } from './run.ts';
+import { runJob, type SeedJob } from './seed-job.ts';
+import { HELP, parseSettings, type Settings } from './settings.ts';
 
-const HELP = `usage: npm run sim -- [--seed N | --seeds A..B] [--hours H] [--trace] [--twice]
+const PROGRESS_MS = 10_000;
+/** Real time for one simulated hour of a seed, and for what every seed costs, on the slowest of machines. */
+const LIMIT_MS_PER_HOUR = 3_600_000;
+const LIMIT_MS = 300_000;
 
-Runs whole nodes and clients on simulated time, network and disks. The same seed gives the same run.
-  --seed N      one seed (default: drawn at random and printed)
-  --seeds A..B  all seeds from A to B
-  --hours H     simulated hours under faults, per seed (default 0.01)
-  --trace       print what the nodes log
-  --twice       run each seed twice and compare the hash of the trace`;
+/** Runs the seeds of one command line. */
+class Main {
+  readonly #settings: Settings;
+  readonly #campaign = new Campaign();
+  readonly #startedAt = performance.now();
+  readonly #runners: JobRunner[] = [];
+  #next = 0;
+  #stopped = false;
 
-interface Settings {
-  readonly seeds: readonly number[];
-  readonly hours: number;
-  readonly trace: boolean;
-  readonly twice: boolean;
-}
-
-function settings(): Settings | undefined {
-  const { values } = parseArgs({
-    options: {
-      seed: { type: 'string' },
-      seeds: { type: 'string' },
-      hours: { type: 'string', default: '0.01' },
-      trace: { type: 'boolean', default: false },
-      twice: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  const hours = Number(values.hours);
-  if (values.help || !(hours > 0)) return undefined;
-  const common = { hours, trace: values.trace, twice: values.twice };
-  const range = /^(\d+)\.\.(\d+)$/.exec(values.seeds ?? '');
-  if (range !== null) {
-    const first = Number(range[1]);
-    const length = Number(range[2]) - first + 1;
-    return { ...common, seeds: Array.from({ length }, (_, i) => first + i) };
+  constructor(settings: Settings) {
+    this.#settings = settings;
   }
-  const seed =
-    values.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(values.seed);
-  return Number.isSafeInteger(seed) ? { ...common, seeds: [seed] } : undefined;
-}
 
-async function main(): Promise<number> {
-  const chosen = settings();
-  if (chosen === undefined) {
-    console.log(HELP);
-    return 2;
+  async run(): Promise<number> {
+    const { jobs, count } = this.#settings;
+    process.on('SIGINT', () => this.#interrupted());
+    const progress = setInterval(() => console.error(this.#campaign.progress()), PROGRESS_MS);
+    if (count > 1) console.error(`SEED=${this.#settings.first} COMMIT=${commit()}`);
+    if (jobs === 1) await this.#inThisProcess();
+    else await Promise.all(Array.from({ length: Math.min(jobs, count) }, () => this.#inAnother()));
+    clearInterval(progress);
+    return this.#end();
   }
-  const module = loadSqlite();
-  const startedAt = process.cpuUsage();
-  let simulatedMs = 0;
-  let failed = 0;
-  for (const seed of chosen.seeds) {
-    const run = (): Promise<RunReport> =>
-      runSeed({
-        seed,
-        hours: chosen.hours,
-        module,
-        hash: sha256,
-        turn,
-        trace: chosen.trace ? (line) => console.log(line) : undefined,
-      });
-    try {
-      const report = await run();
-      simulatedMs += report.simulatedMs;
-      if (chosen.twice && (await run()).traceHash !== report.traceHash) {
-        throw new Error('two runs of one seed differ');
-      }
-      console.log(JSON.stringify(report));
-    } catch (error) {
-      failed++;
-      console.error(`seed ${seed} failed:`, error);
-      console.error(`repeat with: npm run sim -- --seed ${seed} --hours ${chosen.hours} --trace`);
+
+  /** The next seed; undefined when there is none, or it is time to end. */
+  #take(): SeedJob | undefined {
+    const { first, count, hours, minutes, twice, stop } = this.#settings;
+    const late = performance.now() - this.#startedAt > minutes * 60_000;
+    if (this.#stopped || late || this.#next >= count) return undefined;
+    if (stop && this.#campaign.failed > 0) return undefined;
+    return { seed: first + this.#next++, hours, twice };
+  }
+
+  async #inThisProcess(): Promise<void> {
+    const platform = { module: loadSqlite(), hash: sha256, turn };
+    const trace = this.#settings.trace ? (line: string) => console.log(line) : undefined;
+    // Errors are made by the thousand, and their stacks cost a fifth of the time.
+    if (!this.#settings.trace) Error.stackTraceLimit = 0;
+    for (let job = this.#take(); job !== undefined; job = this.#take()) {
+      this.#took(await runJob(job, platform, trace));
+      // A run never leaves the turn of the event loop that it began in: signals and timers have theirs here.
+      await new Promise((resolve) => setImmediate(resolve));
     }
   }
-  const { user, system } = process.cpuUsage(startedAt);
-  const rate = simulatedMs / ((user + system) / 1000);
-  console.log(
-    `${chosen.seeds.length - failed} passed, ${failed} failed; ${rate.toFixed(0)} simulated seconds per CPU second`,
-  );
-  return failed === 0 ? 0 : 1;
+
+  async #inAnother(): Promise<void> {
+    const runner = new JobRunner();
+    this.#runners.push(runner);
+    const limitMs = LIMIT_MS + this.#settings.hours * LIMIT_MS_PER_HOUR;
+    for (let job = this.#take(); job !== undefined; job = this.#take()) {
+      this.#took(await runner.run(job, limitMs));
+    }
+  }
+
+  #took(result: SeedResult): void {
+    const { json, count, results } = this.#settings;
+    this.#campaign.add(result);
+    const line = JSON.stringify(result.kind === 'passed' ? result.report : result);
+    if (results !== undefined) appendFileSync(results, `${line}\n`);
+    if (json || count === 1) console.log(line);
+    if (result.kind === 'failed') {
+      console.error(`seed ${result.seed} failed: ${result.error}\n  ${this.#repeat(result.seed)}`);
+    }
+  }
+
+  #repeat(seed: number): string {
+    return `npm run sim -- --seed ${seed} --hours ${this.#settings.hours} --trace`;
+  }
+
+  /** The first time: no new seed is begun. The second time: now. */
+  #interrupted(): void {
+    if (this.#stopped) process.exit(this.#end());
+    this.#stopped = true;
+    console.error('ending with the seeds that run; once more to end at once');
+  }
+
+  #end(): number {
+    for (const runner of this.#runners) runner.close();
+    for (const line of this.#campaign.summary((seed) => this.#repeat(seed))) console.log(line);
+    return this.#campaign.failed === 0 ? 0 : 1;
+  }
 }
 
-process.exit(await main());
+/** So that a seed can be repeated on the code that it failed on. */
+function commit(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+const settings = parseSettings(
+  process.argv.slice(2),
+  Math.floor(Math.random() * 2 ** 32),
+  availableParallelism(),
+);
+if (settings === undefined) console.log(HELP);
+process.exit(settings === undefined ? 2 : await new Main(settings).run());
