@@ -77,6 +77,9 @@ export class Streams {
     }
     consensus.step({ kind: 'receive', now: clock.now(), from, fromAddress, message });
     if (message.type !== 'append-entries') return;
+    // Where it does not know our log, a leader tells no commit index above the end of the message: its own may be higher.
+    const { previousIndex, entries, commit } = message;
+    if (entries.length > 0 && commit === previousIndex + entries.length) return;
     if (raft.leader === from && message.term === raft.term) replica.heard(message.commit);
   }
 
