@@ -16,9 +16,13 @@ export function failureDetails(error: QuorateError): FailureDetails | undefined 
   return details.get(error);
 }
 
+const CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
+
 /** A failure of the server as its caller sees it. */
 export function failureError(failure: ExtensionFailure): QuorateError {
-  const error = new QuorateError(failure.code, failure.message, {
+  // Later servers may have further codes, but what is none is not handed on as one.
+  const code = CODE.test(failure.code) ? failure.code : 'PROTOCOL';
+  const error = new QuorateError(code, failure.message, {
     retryable: failure.retryable,
     outcome: failure.outcome,
     leader: failure.leader,
