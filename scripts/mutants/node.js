@@ -146,7 +146,10 @@ export const node = [
         'if (session.aborted !== undefined) session.aborted = undefined;',
       ],
     ],
-    directed: ['sim/rules.test.ts', 'a transaction that the server ended'],
+    directed: [
+      'machine/transactions.test.ts',
+      'end an idle transaction; nothing runs until ROLLBACK',
+    ],
   },
   {
     name: 'lost-transaction-keeps-the-write-slot',

@@ -12,7 +12,10 @@ export const pages = [
         'if (differs && page !== LOCK_BYTE_PAGE) numbers.push(page);',
       ],
     ],
-    directed: ['sim/rules.test.ts', 'an entry has every page'],
+    directed: [
+      'engine/transactions.test.ts',
+      'pages that SQLite never wrote are replicated as zeroes',
+    ],
   },
   {
     name: 'entry-without-a-page',

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type LogIndex, type Term, term, utf8 } from '../base/index.ts';
 import type { Recovered } from '../log/index.ts';
+import { encodeFrames } from '../wire/index.ts';
 import { Invariants } from './invariants.ts';
 import { loadSqlite, sha256, turn } from './platform.ts';
 import type { Profile } from './profile.ts';
@@ -11,6 +12,13 @@ import { DATABASE, sameState, type World } from './world.ts';
 // A checker that never fires proves nothing: each is shown what it must not overlook.
 
 const index = (value: number): LogIndex => value as LogIndex;
+
+/** An entry after which the database has so many pages. */
+function sized(pages: number, pageNumbers: readonly number[]): Uint8Array {
+  return encodeFrames('a', pageNumbers, (number, target) => {
+    if (number === 1) new DataView(target.buffer, target.byteOffset).setUint32(28, pages);
+  });
+}
 
 function recovered(first: number, texts: readonly string[], terms: readonly number[]): Recovered {
   const entries = texts.map((text, i) => ({
@@ -43,9 +51,18 @@ describe('invariants of single steps', () => {
 
   test('SMS: another command at the same index', () => {
     const invariants = new Invariants();
-    invariants.applies(1n, index(5), utf8('a'));
-    invariants.applies(2n, index(5), utf8('a'));
-    expect(() => invariants.applies(3n, index(5), utf8('b'))).toThrow('SMS');
+    const page = (fill: number) => encodeFrames('a', [2], (_, target) => target.fill(fill));
+    invariants.applies(1n, index(5), sized(2, [1, 2]));
+    invariants.applies(1n, index(6), page(1));
+    invariants.applies(2n, index(6), page(1));
+    expect(() => invariants.applies(3n, index(6), page(2))).toThrow('SMS');
+  });
+
+  test('M10: a hole in an entry, and a page beyond the end', () => {
+    const invariants = new Invariants();
+    invariants.applies(1n, index(5), sized(2, [1, 2]));
+    expect(() => invariants.applies(1n, index(6), sized(4, [1, 4]))).toThrow('M10');
+    expect(() => invariants.applies(1n, index(7), sized(1, [1, 2]))).toThrow('M10');
   });
 
   test('LM: another entry with the same index and term', () => {

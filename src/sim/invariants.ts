@@ -1,6 +1,7 @@
 import type { Configuration, Entry, LogIndex, NodeId, Term } from '../base/index.ts';
 import type { Recovered } from '../log/index.ts';
 import { hashEntry, mix } from './entry-hash.ts';
+import { EntryPages } from './entry-pages.ts';
 import { Violation } from './violation.ts';
 
 export { Violation } from './violation.ts';
@@ -26,6 +27,7 @@ export class Invariants {
   readonly #leaders = new Map<Term, NodeId>();
   /** The command applied at an index. */
   readonly #applied = new Map<LogIndex, Uint8Array>();
+  readonly #pages = new EntryPages();
   readonly #entries = new Map<number, KnownEntry[]>();
   /** Term of the committed entry, by index. */
   readonly #committed = new Map<LogIndex, Term>();
@@ -77,8 +79,10 @@ export class Invariants {
   applies(id: NodeId, index: LogIndex, command: Uint8Array): void {
     this.checks++;
     const known = this.#applied.get(index);
-    if (known === undefined) this.#applied.set(index, command);
-    else if (Buffer.compare(known, command) !== 0) {
+    if (known === undefined) {
+      this.#applied.set(index, command);
+      this.#pages.check(index, command);
+    } else if (Buffer.compare(known, command) !== 0) {
       throw new Violation('SMS', `${id} applies something else at ${index}`);
     }
   }

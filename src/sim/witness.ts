@@ -87,6 +87,15 @@ export class Witness implements ConsensusWatch, Holder {
     if (!recovered.quarantined) this.#checkKept(recovered, 'after its crash');
   }
 
+  /** All files are gone. What was promised cannot be kept any more; that nobody votes twice still holds. */
+  forgets(): void {
+    this.#log = new Map();
+    this.#lastIndex = 0;
+    this.#stored = 0;
+    this.#promisedTerm = 0 as Term;
+    this.#promisedIndex = 0;
+  }
+
   /** DBA: everything that answers have promised is on this disk. */
   #checkKept(recovered: Recovered, when: string): void {
     this.#invariants.durable(this.#id, this.#promisedIndex as LogIndex, recovered);
@@ -207,7 +216,8 @@ export class Witness implements ConsensusWatch, Holder {
     if (led && from <= this.#lastIndex) {
       throw new Violation('LAO', `the leader ${this.#id} truncates at ${from}`);
     }
-    if (from <= this.#commit) {
+    // What failed to be stored is cut off the disk and written again.
+    if (from <= this.#commit && from <= this.#stored) {
       throw new Violation('NOTRUNC', `${this.#id} truncates at ${from}, commit is ${this.#commit}`);
     }
     for (let index = from; index <= this.#lastIndex; index++) {
@@ -291,6 +301,7 @@ export class Witness implements ConsensusWatch, Holder {
   // — what leaves —
 
   #sends({ to, message }: Envelope, raft: RaftView): void {
+    if (raft.quarantined) this.#checkQuarantine(message);
     if (message.type === 'append-entries-result') {
       this.#promisesTerm(message.term);
       if (message.rejected === 0 && message.term === raft.term) {
@@ -300,6 +311,15 @@ export class Witness implements ConsensusWatch, Holder {
       this.#promisesTerm(message.term);
       if (message.granted) this.#votesFor(to, message.term);
     }
+  }
+
+  /** M15: who may have lost something neither votes nor acknowledges. */
+  #checkQuarantine(message: Envelope['message']): void {
+    const { type } = message;
+    const promises =
+      (type === 'request-vote-result' && message.granted) ||
+      (type === 'append-entries-result' && message.rejected === 0);
+    if (promises) throw new Violation('M15', `${this.#id} is quarantined and sends ${type}`);
   }
 
   /** DBA: an answer names a term only when it is durable. */
