@@ -80,6 +80,19 @@ export class Ledger {
     return undefined;
   }
 
+  /** The longest time between two acknowledgements. */
+  longestGap(): { readonly ms: number; readonly endedMs: number } {
+    let longest = { ms: 0, endedMs: 0 };
+    let previousMs: number | undefined;
+    for (const { endedMs } of this.acknowledged.values()) {
+      if (previousMs !== undefined && endedMs - previousMs > longest.ms) {
+        longest = { ms: endedMs - previousMs, endedMs };
+      }
+      previousMs = endedMs;
+    }
+    return longest;
+  }
+
   /** Compares with what is stored in the end. */
   check(stored: ReadonlySet<number>): string[] {
     const findings: string[] = [];

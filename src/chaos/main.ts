@@ -29,7 +29,7 @@ async function random(options: ChaosOptions): Promise<boolean> {
   try {
     const report = await new RandomRun(stage.fleet, options, say).run();
     const anomalies = [...report.anomalies, ...stage.findings];
-    for (const line of reportLines({ ...report, anomalies })) console.log(line);
+    for (const line of reportLines({ ...report, anomalies }, startedMs)) console.log(line);
     for (const text of stage.excused) console.log(`of a C node: ${text}`);
     good = anomalies.length === 0;
   } finally {

@@ -3,6 +3,7 @@ import { AUDIT, auditFinding, BANK_TABLES, Bank } from './bank.ts';
 import type { FaultContext } from './fault.ts';
 import { FAULT_GROUPS } from './faults.ts';
 import type { Fleet } from './fleet.ts';
+import { HOUSE_TABLES, Housekeeping } from './housekeeping.ts';
 import { Ledger } from './ledger.ts';
 import { Nemesis, type Rhythm } from './nemesis.ts';
 import type { ChaosOptions } from './options.ts';
@@ -30,6 +31,8 @@ export interface RunReport {
   readonly faults: ReadonlyMap<string, number>;
   /** From each harm to a leader to the acknowledgement of the first write that began after it. */
   readonly failoverMs: readonly number[];
+  /** The longest time without an acknowledgement, and when it ended. */
+  readonly outage: { readonly ms: number; readonly endedMs: number };
   readonly uses: ProcessUses;
   readonly anomalies: readonly string[];
 }
@@ -42,6 +45,7 @@ export class RandomRun {
   readonly #own = new Ledger();
   readonly #plain = new Ledger();
   readonly #bank = new Ledger();
+  readonly #house = new Ledger();
   /** When machines that led were harmed. */
   readonly #hitsMs: number[] = [];
   readonly #uses: ProcessUses;
@@ -88,7 +92,7 @@ export class RandomRun {
     const { client, close } = this.#fleet.client('founder');
     const database = client.database(DATABASE);
     await database.executeMultiple(
-      `${PULSE_TABLE}; CREATE TABLE plain (id INTEGER PRIMARY KEY); ${BANK_TABLES}`,
+      `${PULSE_TABLE}; CREATE TABLE plain (id INTEGER PRIMARY KEY); ${BANK_TABLES} ${HOUSE_TABLES}`,
     );
     await close();
   }
@@ -117,7 +121,13 @@ export class RandomRun {
           random: new SeededRandom(this.#options.seed * 16 + 8 + i),
         }),
     );
-    const all = [...pulses, ...banks, plain];
+    const housekeeping = new Housekeeping({
+      ...common,
+      client: this.#fleet.client('house'),
+      ledger: this.#house,
+      random: new SeededRandom(this.#options.seed * 16 + 15),
+    });
+    const all = [...pulses, ...banks, housekeeping, plain];
     for (const one of all) one.start();
     return all;
   }
@@ -143,6 +153,7 @@ export class RandomRun {
       ['pulse', this.#own],
       ['plain', this.#plain],
       ['transfer', this.#bank],
+      ['house', this.#house],
     ] as const) {
       const rows = await database.query<{ id: number }>(`SELECT id FROM ${table}`);
       const findings = ledger.check(new Set(rows.map(({ id }) => Number(id))));
@@ -175,14 +186,16 @@ export class RandomRun {
       ledgers: new Map([
         ['rows', this.#own],
         ['bank', this.#bank],
+        ['schema, blobs, VACUUM', this.#house],
         ['plain dqlite', this.#plain],
       ]),
       faults: new Map(nemeses.flatMap(({ counts }) => [...counts])),
       failoverMs,
+      outage: this.#own.longestGap(),
       uses: this.#uses,
       anomalies: [
         ...this.#anomalies,
-        ...[this.#own, this.#bank, this.#plain].flatMap(({ anomalies }) => anomalies),
+        ...[this.#own, this.#bank, this.#house, this.#plain].flatMap(({ anomalies }) => anomalies),
       ],
     };
   }
