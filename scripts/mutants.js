@@ -129,6 +129,14 @@ async function judge(mutant) {
       row.by =
         last?.caught ??
         `NOT CAUGHT; ${invalid.length} seeds failed invalidly: ${invalid[0]?.invalid ?? ''}`;
+      if (
+        !row.caught &&
+        mutant.fallback !== undefined &&
+        (await directed(build, mutant.fallback))
+      ) {
+        row.caught = true;
+        row.by = `no seed; test "${mutant.fallback[1]}"`;
+      }
     }
   } catch (error) {
     row.by = error instanceof Error ? error.message : String(error);
@@ -183,7 +191,10 @@ try {
   console.log(`${chosen.length} mutants, seeds from ${first}, repeat with --first ${first}`);
   const rows = await all(Number(values.jobs));
   const passed = await control(
-    Math.max(1, ...rows.map(({ seeds, caught }) => (caught ? seeds : 0))),
+    Math.max(
+      1,
+      ...rows.map(({ seeds, caught, by }) => (caught && !by.startsWith('no seed') ? seeds : 0)),
+    ),
   );
   console.log(`\n${table(rows)}\n`);
   const missed = rows.filter(({ caught }) => !caught);

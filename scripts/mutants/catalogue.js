@@ -12,6 +12,7 @@ import { raft } from './raft.js';
  * @property {string} rule what it breaks, as in docs/invariants.md
  * @property {[file: string, find: string, replacement: string][]} patches files relative to src/
  * @property {[file: string, test: string]} [directed] a directed test that must fail, for what no random seed reaches
+ * @property {[file: string, test: string]} [fallback] a directed test that must fail when no seed does, for what is rare
  */
 
 /** @type {readonly Mutant[]} */

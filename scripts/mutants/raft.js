@@ -94,6 +94,7 @@ export const raft = [
         'if (current && (sameEnd || mayCampaign(core))) campaign(core, true);',
       ],
     ],
+    directed: ['raft/transcript.test.ts', 'transfer.txt'],
   },
   {
     name: 'leader-counts-itself-before-durable',
@@ -116,6 +117,7 @@ export const raft = [
         'if (index <= core.commit) return false;\n  assert(core.log.termOf(index) !== undefined,',
       ],
     ],
+    fallback: ['raft/transcript.test.ts', 'figure-8.txt'],
   },
   {
     name: 'no-barrier',
@@ -200,6 +202,7 @@ export const raft = [
         '',
       ],
     ],
+    fallback: ['raft/durability.test.ts', 'the completion of a truncated write'],
   },
   {
     name: 'two-changes-at-once',

@@ -152,6 +152,23 @@ test('LC: a leader without a committed entry', () => {
   expect(() => one.tells({ ...LEADS, termOf: () => term(2) }, elected)).toThrow('LC');
 });
 
+test('LC: a vote for a log that is behind the own one', () => {
+  const [one] = subjects();
+  const grant = { type: 'request-vote-result', term: term(3), granted: true } as const;
+  const send = [{ to: 2n, address: 'n2', message: { ...grant, preVote: true } }];
+  const ask = (lastIndex: number, lastTerm: number): void => {
+    const asks = { type: 'request-vote', term: term(3), candidate: 2n, disrupt: false } as const;
+    const end = { lastIndex: at(lastIndex), lastTerm: term(lastTerm) };
+    const message = { ...asks, ...end, preVote: true };
+    const input: RaftInput = { kind: 'receive', now: 0, from: 2n, fromAddress: 'n2', message };
+    one.step({ termOf: () => term(2) }, { send }, input);
+  };
+  ask(9, 2);
+  ask(1, 3);
+  expect(() => ask(8, 2)).toThrow('LC');
+  expect(() => ask(20, 1)).toThrow('LC');
+});
+
 test('LAO: a leader that truncates or overwrites', () => {
   const [one] = subjects();
   one.appends(LEADS, 1, command(1, 'a'), command(2, 'b'));
@@ -164,7 +181,7 @@ test('NOTRUNC: what is committed is truncated', () => {
   one.appends({ storedIndex: at(2) }, 1, command(1, 'a'), command(1, 'b'));
   two.tells({ commit: at(2) }, commits(1, command(1, 'a'), command(1, 'b')));
   expect(() => one.truncates({ storedIndex: at(1) }, 2)).toThrow('NOTRUNC');
-  one.step({ commit: at(1) });
+  one.step({ commit: at(1), storedIndex: at(1) });
   expect(() => one.truncates({ commit: at(1) }, 1)).toThrow('NOTRUNC');
 });
 

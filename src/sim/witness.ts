@@ -1,4 +1,4 @@
-import type { LogIndex, NodeId, Term } from '../base/index.ts';
+import type { LogIndex, NodeId, RequestVote, Term } from '../base/index.ts';
 import { describeDirectory, type Recovered } from '../log/index.ts';
 import type { ConsensusWatch, RaftView } from '../node/index.ts';
 import type { PersistOperation, RaftEffect, RaftInput, RaftOutput } from '../raft/index.ts';
@@ -140,6 +140,7 @@ export class Witness implements ConsensusWatch, Holder {
     this.#stored = raft.storedIndex;
     this.#obeysTimeoutNow(input, output, raft);
     if (input.kind === 'receive' && input.message.type === 'request-vote') {
+      this.#grants(input.message, output, raft);
       this.#ordered = input.message.disrupt ? input.message.candidate : 0n;
     }
     this.#leads = raft.role === 'leader';
@@ -154,6 +155,23 @@ export class Witness implements ConsensusWatch, Holder {
     if (input.message.lastIndex === raft.lastIndex) return;
     if (output.send.some(({ message }) => message.type === 'request-vote')) {
       throw new Violation('M7', `${this.#id} obeys a TimeoutNow for ${input.message.lastIndex}`);
+    }
+  }
+
+  /** LC: a vote or pre-vote is for a log that is not behind the own one (Raft paper, §5.4.1). */
+  #grants(request: RequestVote, output: RaftOutput, raft: RaftView): void {
+    const granted = ({ message }: Envelope): boolean =>
+      message.type === 'request-vote-result' && message.granted;
+    if (!output.send.some(granted) && !output.sendAfter.some(granted)) return;
+    const ownTerm = raft.termOf(raft.lastIndex) ?? 0;
+    const behind =
+      request.lastTerm < ownTerm ||
+      (request.lastTerm === ownTerm && request.lastIndex < raft.lastIndex);
+    if (behind) {
+      throw new Violation(
+        'LC',
+        `${this.#id} votes for a log that ends at ${request.lastIndex} of term ${request.lastTerm}`,
+      );
     }
   }
 
