@@ -34,9 +34,23 @@ describe('seeds that failed once', () => {
   }, 60_000);
 });
 
-test('the same seed gives the same run, event for event', async () => {
-  const first = await run(42, 0.003, { churnEveryMs: 1500 });
-  const second = await run(42, 0.003, { churnEveryMs: 1500 });
-  expect(second).toEqual(first);
-  expect((await run(43, 0.003)).traceHash).not.toBe(first.traceHash);
-}, 60_000);
+const DIFFERENT: readonly [string, Partial<Profile>][] = [
+  ['changing members', { churnEveryMs: 1500 }],
+  ['five nodes that often lose power', { nodes: 5, faultEveryMs: 800, faultWeights: { power: 1 } }],
+  [
+    'long queues between threads',
+    { ports: { lowestMs: 0, highestMs: 10, holdRate: 0.1, holdMs: 50 }, thinkMs: 50 },
+  ],
+];
+
+describe('the same seed gives the same run, event for event', () => {
+  test.each(DIFFERENT)(
+    '%s',
+    async (_, profile) => {
+      const first = await run(42, 0.002, profile);
+      expect(await run(42, 0.002, profile)).toEqual(first);
+      expect((await run(43, 0.002, profile)).traceHash).not.toBe(first.traceHash);
+    },
+    60_000,
+  );
+});
