@@ -19,7 +19,7 @@ import {
   type ToMachine,
   type ToReader,
 } from '../machine/index.ts';
-import { Node } from '../node/index.ts';
+import { type ConsensusWatch, Node } from '../node/index.ts';
 import { Server } from '../server/index.ts';
 import { SimulatedDisk } from './disk.ts';
 import type { Invariants } from './invariants.ts';
@@ -183,7 +183,7 @@ export class SimulatedProcess {
       start: mode,
       snapshot: { entries: this.#environment.snapshotEntries, trailing: 32 },
       segmentBytes: this.#environment.segmentBytes,
-      watch: this.#witness,
+      watch: this.#watch(clock),
     });
     node.on((event) => {
       if (!clock.alive) return;
@@ -203,6 +203,18 @@ export class SimulatedProcess {
     });
     if (clock.alive) await server.listen(network.at(this.address), this.address);
     return node;
+  }
+
+  #watch(clock: ProcessClock): ConsensusWatch {
+    const witness = this.#witness;
+    return {
+      stepped: (input, output, raft) => {
+        if (clock.alive) witness.stepped(input, output, raft);
+      },
+      sends: (envelopes, raft) => {
+        if (clock.alive) witness.sends(envelopes, raft);
+      },
+    };
   }
 
   /** The node's port to its machine, with an eye on what is applied. */
