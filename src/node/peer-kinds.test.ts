@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type Connection, type Logger, type Member, SeededRandom } from '../base/index.ts';
-import { SimulatedNetwork } from '../sim/network.ts';
+import { CALM_NETWORK, SimulatedNetwork } from '../sim/network.ts';
 import { ProcessClock, Scheduler } from '../sim/scheduler.ts';
 import { encodeClientResponse, encodeExtensionResponse } from '../wire/index.ts';
 import { PeerKinds } from './peer-kinds.ts';
 
-const FAULTS = { latencyMs: 0.3, jitterMs: 0.2, stallRate: 0, stallMs: 0, resetRate: 0 };
+const FAULTS = { ...CALM_NETWORK, latencyMs: 0.3, jitterMs: 0.2 };
 const HELLO = encodeExtensionResponse({
   type: 'hello',
   version: 1,

@@ -1,8 +1,11 @@
 import { type Member, QuorateError, type Random, type Role, randomBelow } from '../base/index.ts';
 import type { Cluster } from '../client/index.ts';
+import { damageDisk } from './damage.ts';
 import type { Fleet } from './fleet.ts';
 import type { SimulatedProcess } from './process.ts';
+import type { Profile } from './profile.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { World } from './world.ts';
 
 const CALL_MS = 3_000;
 const RETRY_MS = 200;
@@ -16,15 +19,22 @@ export class Churn {
   readonly #cluster: Cluster;
   readonly #scheduler: Scheduler;
   readonly #random: Random;
+  readonly #profile: Profile;
+  readonly #say: (text: string) => void;
+  /** As many machines the cluster is to have; drawn anew when it is reached. */
+  #wanted: number;
   #stopped = false;
   #done: Promise<void> | undefined;
   changes = 0;
 
-  constructor(fleet: Fleet, cluster: Cluster, scheduler: Scheduler, random: Random) {
-    this.#fleet = fleet;
-    this.#cluster = cluster;
-    this.#scheduler = scheduler;
-    this.#random = random;
+  constructor(world: World) {
+    this.#fleet = world.fleet;
+    this.#cluster = world.admin.cluster;
+    this.#scheduler = world.scheduler;
+    this.#random = world.stream('churn');
+    this.#profile = world.profile;
+    this.#say = (text) => world.say(text);
+    this.#wanted = world.profile.addresses;
   }
 
   start(everyMs: number): void {
@@ -47,28 +57,66 @@ export class Churn {
   }
 
   async #change(): Promise<void> {
+    const { processes } = this.#fleet;
     const [vacant] = this.#fleet.vacant();
-    if (vacant !== undefined) {
+    if (processes.length === this.#wanted) this.#drawWanted();
+    if (vacant !== undefined && processes.length < this.#wanted) {
       const member = this.#fleet.create(vacant);
-      await member.start('wait');
       const role: Role = this.#random.float() < 0.8 ? 'voter' : 'stand-by';
+      this.#say(`change: ${member.id} joins at ${vacant} as ${role}`);
+      await member.start('wait');
       await this.join(member, role);
       return;
     }
-    const { processes } = this.#fleet;
-    const victim = processes[randomBelow(this.#random, processes.length)];
+    await this.#changeOne(processes[randomBelow(this.#random, processes.length)]);
+  }
+
+  /** 1, 3 and 5 voters want to be seen, with every step between them. */
+  #drawWanted(): void {
+    const most = this.#profile.addresses;
+    const choices = [1, 3, most - 1, most].filter((size) => size >= 1 && size <= most);
+    this.#wanted = choices[randomBelow(this.#random, choices.length)];
+  }
+
+  async #changeOne(victim: SimulatedProcess): Promise<void> {
     const members = await this.#members();
     const voters = members.filter((member) => member.role === 'voter').length;
     const role = members.find(({ id }) => id === victim.id)?.role;
-    if (role === 'voter' && voters <= 2) return;
-    if (role === 'stand-by' && this.#random.float() < 0.5) await this.join(victim, 'voter');
-    else if (role === 'voter' && this.#random.float() < 0.2) await this.#demote(victim);
-    else {
-      await this.remove(victim);
-      // A removed node that still runs must not disturb the others.
-      await this.#sleep(this.#random.float() * 2000);
-      this.#fleet.scrap(victim);
+    if (role === 'voter' && voters === 1) return;
+    if (role === 'stand-by' && this.#random.float() < 0.5) {
+      await this.join(victim, 'voter');
+      return;
     }
+    if (role === 'voter' && this.#random.float() < 0.2) {
+      this.#say(`change: ${victim.id} becomes a spare`);
+      await this.#demote(victim);
+      return;
+    }
+    // Damage is done by nobody else, and nothing else changes before its victim is no member any more. So of whatever is committed a
+    // majority has a sound copy: of three voters the other two.
+    if (voters >= 3 && this.#random.float() < this.#profile.damageShare) {
+      await this.#damage(victim);
+      await this.#sleep(this.#random.float() * 5000);
+    }
+    this.#say(`change: ${victim.id} is removed`);
+    await this.remove(victim);
+    // A removed node that still runs must not disturb the others.
+    await this.#sleep(this.#random.float() * 2000);
+    this.#fleet.scrap(victim);
+  }
+
+  /** A machine loses its files, or some bits of them, and is started again. */
+  async #damage(victim: SimulatedProcess): Promise<void> {
+    victim.stop(this.#random.float() < 0.5);
+    victim.damaged = true;
+    if (this.#random.float() < 0.4) {
+      this.#say(`change: ${victim.id} loses all its files`);
+      await victim.startEmpty();
+      return;
+    }
+    const what = damageDisk(victim.disk, this.#random);
+    this.#say(`change: ${victim.id} is damaged: ${what ?? 'nothing'}`);
+    await victim.start('resume');
   }
 
   /** Adds a machine and gives it a role, however often that takes. */

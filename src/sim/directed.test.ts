@@ -1,20 +1,22 @@
 import { expect, test } from 'vitest';
-import { SeededRandom } from '../base/index.ts';
 import { Violation } from './invariants.ts';
 import { PlainProbe } from './plain-probe.ts';
+import { CALM_NETWORK } from './network.ts';
 import { loadSqlite, sha256, turn } from './platform.ts';
 import type { SimulatedProcess } from './process.ts';
 import { drawProfile, type Profile } from './profile.ts';
 import { expectQuorateError } from './workload.ts';
-import { DATABASE, World } from './world.ts';
+import { DATABASE, streamOf, World } from './world.ts';
 
 const platform = { module: loadSqlite(), hash: sha256, turn };
 const LIMIT_MS = 60_000;
 
 async function formed(seed: number, changes: Partial<Profile> = {}): Promise<World> {
-  const random = new SeededRandom(seed);
-  const profile = { ...drawProfile(random), nodes: 3, ...changes };
-  const world = new World(platform, random, profile);
+  const drawn = drawProfile(streamOf(seed, 'profile'));
+  // Latencies that let a client ask many times in a trial.
+  const network = { ...CALM_NETWORK, latencyMs: 0.5, jitterMs: 2 };
+  const profile = { ...drawn, nodes: 3, addresses: 4, network, ...changes };
+  const world = new World(platform, seed, profile);
   await world.form();
   return world;
 }

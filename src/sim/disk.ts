@@ -75,6 +75,7 @@ export class SimulatedDisk {
   #calls = 0;
   #capacityBytes: number;
   #lyingSyncs: boolean;
+  #slowness = 1;
   #fault: ((call: DiskCall) => DiskFault | undefined) | undefined;
 
   constructor(options: SimulatedDiskOptions) {
@@ -111,6 +112,11 @@ export class SimulatedDisk {
     this.#fault = fault;
   }
 
+  /** From now on each call takes so many times as long. */
+  slowDown(factor: number): void {
+    this.#slowness = factor;
+  }
+
   setCapacity(bytes: number): void {
     this.#capacityBytes = bytes;
   }
@@ -130,6 +136,12 @@ export class SimulatedDisk {
     const file = this.#directory.create(name);
     file.write(0, bytes);
     file.sync();
+    this.#directory.sync();
+  }
+
+  /** Removes a file, durably. */
+  erase(name: string): void {
+    this.#directory.remove(name);
     this.#directory.sync();
   }
 
@@ -228,7 +240,8 @@ export class SimulatedDisk {
   #delay(): Promise<void> {
     const { latencyMs, clock, random } = this.#options;
     if (!latencyMs || !clock) return Promise.resolve();
-    const half = (latencyMs.min + random.float() * (latencyMs.max - latencyMs.min)) / 2;
+    const drawn = latencyMs.min + random.float() * (latencyMs.max - latencyMs.min);
+    const half = (drawn * this.#slowness) / 2;
     return new Promise((resolve) => clock.after(half, resolve));
   }
 }

@@ -1,124 +1,151 @@
-import { logIndex, type Random, randomBelow } from '../base/index.ts';
+import { type Random, randomBelow, SeededRandom } from '../base/index.ts';
 import type { Cluster } from '../client/index.ts';
+import { around, type FaultKind, type PlannedFault, planFaults } from './fault-plan.ts';
 import type { Fleet } from './fleet.ts';
 import type { SimulatedNetwork } from './network.ts';
+import { drawPartition, isolate } from './partitions.ts';
 import type { SimulatedProcess } from './process.ts';
 import type { Profile } from './profile.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { World } from './world.ts';
 
-/** Kills, restarts, pauses, cuts and transfers at random, never more than a minority of processes dead at once. */
+/** Carries out a plan of faults, never with more than a minority of processes dead at once. */
 export class Faults {
+  /** All that is planned, for printing and for leaving some of it out. */
+  readonly plan: readonly PlannedFault[];
   readonly #scheduler: Scheduler;
   readonly #network: SimulatedNetwork;
-  readonly #random: Random;
   readonly #fleet: Fleet;
   readonly #profile: Profile;
   readonly #cluster: Cluster;
+  readonly #say: (text: string) => void;
   #stopped = false;
+  /** Those that really happened. */
   count = 0;
 
-  constructor(world: World) {
+  constructor(world: World, durationMs: number, skipped: ReadonlySet<number>) {
     this.#scheduler = world.scheduler;
     this.#network = world.network;
-    this.#random = world.random;
     this.#fleet = world.fleet;
     this.#profile = world.profile;
     this.#cluster = world.admin.cluster;
+    this.#say = (text) => world.say(text);
+    const { faultWeights, faultEveryMs } = world.profile;
+    const all = planFaults(world.stream('faults'), faultWeights, faultEveryMs, durationMs);
+    this.plan = all.filter(({ number }) => !skipped.has(number));
   }
 
   start(): void {
-    this.#scheduler.after(this.#around(this.#profile.faultEveryMs), () => {
-      if (this.#stopped) return;
-      this.#strike();
-      this.start();
-    });
+    for (const fault of this.plan) {
+      this.#scheduler.after(fault.atMs, () => {
+        if (!this.#stopped) this.#strike(fault);
+      });
+    }
   }
 
   /** No more faults; everything heals and runs again. */
   async end(): Promise<void> {
     this.#stopped = true;
     this.#network.heal();
-    this.#network.faults = { ...this.#network.faults, resetRate: 0, stallRate: 0 };
+    this.#network.calm();
     const { processes } = this.#fleet;
-    for (const { disk } of processes) disk.setCapacity(Number.POSITIVE_INFINITY);
-    const dead = processes.filter((member) => !member.running);
+    for (const { disk } of processes) {
+      disk.setCapacity(Number.POSITIVE_INFINITY);
+      disk.slowDown(1);
+    }
+    const dead = processes.filter((member) => !member.running && !member.damaged);
     await Promise.all(dead.map((member) => member.start('resume')));
   }
 
-  #strike(): void {
+  #strike({ number, kind, seed }: PlannedFault): void {
+    const happened = this.#carryOut(kind, new SeededRandom(seed));
+    if (happened === undefined) return;
     this.count++;
-    const kind = this.#random.float();
-    if (kind < 0.45) this.#kill();
-    else if (kind < 0.8) this.#partition();
-    else if (kind < 0.88) this.#pause();
-    else if (kind < 0.93) this.#fillDisk();
-    else this.#cluster.transfer(undefined, { timeoutMs: 2000 }).catch(() => undefined);
+    this.#say(`fault ${number}: ${kind} ${happened}`);
   }
 
-  #kill(): void {
-    const running = this.#fleet.processes.filter((member) => member.running);
-    if (running.length <= this.#fleet.processes.length / 2) return;
-    const leader = running.find((member) => member.node?.isLeader() === true);
-    const victim =
-      leader !== undefined && this.#random.float() < 0.5
-        ? leader
-        : running[randomBelow(this.#random, running.length)];
-    this.#noteCounted(victim);
-    victim.stop(this.#random.float() < this.#profile.powerLossShare);
-    this.#scheduler.after(this.#around(this.#profile.downMs), () => {
-      if (!victim.running) void victim.start('resume');
-    });
-  }
-
-  /** What leaders of the victim's term have counted as stored on it must be there after the crash. */
-  #noteCounted(victim: SimulatedProcess): void {
-    const own = victim.node?.status();
-    let counted = 0;
-    for (const { node } of this.#fleet.processes) {
-      if (node === undefined || own === undefined) continue;
-      const status = node.status();
-      if (status.role !== 'leader' || status.term !== own.term) continue;
-      const follower = status.followers.find(({ id }) => id === victim.id);
-      counted = Math.max(
-        counted,
-        follower?.match ?? 0,
-        status.id === victim.id ? status.stored : 0,
-      );
+  /** What happened, in words; undefined when it could not. */
+  #carryOut(kind: FaultKind, random: Random): string | undefined {
+    if (kind === 'partition')
+      return this.#cut(random, drawPartition(random, this.#fleet.addresses));
+    if (kind === 'isolate-leader') {
+      const leader = this.#fleet.leader?.address;
+      return leader && this.#cut(random, isolate(this.#fleet.addresses, leader));
     }
-    victim.counted(logIndex(counted));
-  }
-
-  #partition(): void {
-    const hosts = this.#fleet.addresses;
-    const side = hosts.filter(() => this.#random.float() < 0.5);
-    const oneWay = this.#random.float() < 0.3;
-    for (const a of hosts) {
-      for (const b of hosts) {
-        if (side.includes(a) === side.includes(b)) continue;
-        if (!oneWay || side.includes(a)) this.#network.cut(a, b);
-      }
+    if (kind === 'transfer') {
+      this.#cluster.transfer(undefined, { timeoutMs: 2000 }).catch(() => undefined);
+      return 'of leadership';
     }
-    this.#scheduler.after(this.#around(this.#profile.partitionMs), () => this.#network.heal());
+    const member = this.#pick(random);
+    if (member === undefined) return undefined;
+    return this.#atMember(kind, member, random);
   }
 
-  #pause(): void {
-    const { processes } = this.#fleet;
-    const member = processes[randomBelow(this.#random, processes.length)];
-    member.pause(this.#scheduler.now() + this.#around(1000));
+  #atMember(kind: FaultKind, member: SimulatedProcess, random: Random): string | undefined {
+    const { downMs } = this.#profile;
+    const { address, disk } = member;
+    switch (kind) {
+      case 'pause':
+        member.pause(this.#scheduler.now() + around(random, 1000));
+        return address;
+      case 'disk-full':
+        disk.setCapacity(disk.usedBytes + randomBelow(random, 100_000));
+        this.#scheduler.after(around(random, downMs), () =>
+          disk.setCapacity(Number.POSITIVE_INFINITY),
+        );
+        return address;
+      case 'disk-slow':
+        disk.slowDown(10 + random.float() * 300);
+        this.#scheduler.after(around(random, downMs), () => disk.slowDown(1));
+        return address;
+      default:
+        return this.#die(kind, member, random);
+    }
   }
 
-  /** No space for anything more, for a while. */
-  #fillDisk(): void {
-    const { processes } = this.#fleet;
-    const { disk } = processes[randomBelow(this.#random, processes.length)];
-    disk.setCapacity(disk.usedBytes + randomBelow(this.#random, 100_000));
-    const until = this.#around(this.#profile.downMs);
-    this.#scheduler.after(until, () => disk.setCapacity(Number.POSITIVE_INFINITY));
+  /** Deaths; never of so many that no majority is left. */
+  #die(kind: FaultKind, member: SimulatedProcess, random: Random): string | undefined {
+    const running = this.#fleet.processes.filter((each) => each.running);
+    if (!member.running || member.damaged || running.length - 1 < this.#fleet.processes.length / 2)
+      return undefined;
+    const again = (): void => {
+      this.#scheduler.after(around(random, this.#profile.downMs), () => {
+        if (!member.running && !member.damaged) void member.start('resume');
+      });
+    };
+    if (kind === 'disk-error' || kind === 'crash-in-call') {
+      const call = randomBelow(random, 30);
+      const fault = drawDiskFault(kind, random);
+      member.failCall(call, fault, again);
+      return `${member.address}, in ${call} calls: ${fault.kind}`;
+    }
+    member.stop(kind === 'power');
+    again();
+    return member.address;
   }
 
-  /** Exponentially distributed. */
-  #around(meanMs: number): number {
-    return -Math.log(1 - this.#random.float()) * meanMs;
+  #pick(random: Random): SimulatedProcess | undefined {
+    const { processes, leader } = this.#fleet;
+    if (leader !== undefined && random.float() < 0.4) return leader;
+    return processes[randomBelow(random, processes.length)];
   }
+
+  #cut(random: Random, cuts: readonly (readonly [string, string])[]): string | undefined {
+    if (cuts.length === 0) return undefined;
+    for (const [from, to] of cuts) this.#network.cut(from, to);
+    this.#scheduler.after(around(random, this.#profile.partitionMs), () => this.#network.heal());
+    return cuts.map(([from, to]) => `${short(from)}>${short(to)}`).join(' ');
+  }
+}
+
+function drawDiskFault(kind: FaultKind, random: Random) {
+  if (kind === 'crash-in-call') {
+    return { kind: random.float() < 0.5 ? 'crash-before' : 'crash-after' } as const;
+  }
+  const kinds = ['error', 'short', 'lost'] as const;
+  return { kind: kinds[randomBelow(random, kinds.length)], code: 'EIO' } as const;
+}
+
+function short(address: string): string {
+  return address.replace(/^node-(\d+):.*$/, '$1');
 }

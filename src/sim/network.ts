@@ -18,13 +18,40 @@ export interface NetworkFaults {
   readonly stallMs: number;
   /** Chance that a write breaks its connection, perhaps in the middle of a message. */
   readonly resetRate: number;
+  /** Chance that from a write on nothing arrives any more in its direction, and nobody is told for a while. */
+  readonly lossRate: number;
+  /** Chance that all that a host said on a connection to another arrives once more, later, on a new connection. */
+  readonly replayRate: number;
+  /** What a connection carries in a simulated ms, in bytes. Infinity: as much as there is. */
+  readonly bytesPerMs: number;
 }
+
+/** Nothing goes wrong, and nothing takes time. */
+export const CALM_NETWORK: NetworkFaults = {
+  latencyMs: 0,
+  jitterMs: 0,
+  stallRate: 0,
+  stallMs: 0,
+  resetRate: 0,
+  lossRate: 0,
+  replayRate: 0,
+  bytesPerMs: Number.POSITIVE_INFINITY,
+};
 
 /** How long a sender does not notice that its peer is cut off. */
 const UNREACHABLE_MS = 3_000;
 
+/** How long a connection to a machine without power is taken for alive by somebody who only listens. */
+const HALF_OPEN_MS = 20_000;
+
 /** Share of writes that arrive in two pieces. */
 const SPLIT_RATE = 0.02;
+
+/** What may be repeated of a connection: its first bytes, in whole writes. */
+const RECORDED_BYTES = 64 * 1024;
+
+/** Repeated bytes arrive at most so much later. */
+const REPLAY_MS = 5_000;
 
 /** All links between processes. A host is the address of a process; clients have hosts of their own. */
 export class SimulatedNetwork {
@@ -65,6 +92,12 @@ export class SimulatedNetwork {
     this.#cut.add(`${from}>${to}`);
   }
 
+  /** Latencies stay; nothing is lost, repeated, reset, slowed down or stalled any more. */
+  calm(): void {
+    const { latencyMs, jitterMs } = this.faults;
+    this.faults = { ...CALM_NETWORK, latencyMs, jitterMs };
+  }
+
   heal(): void {
     this.#cut.clear();
     for (const link of this.#links) link.release();
@@ -80,19 +113,43 @@ export class SimulatedNetwork {
     return Math.max(0, (this.#paused.get(host) ?? 0) - this.scheduler.now());
   }
 
+  /** Whether somebody listens at this host: clients do not. */
+  isServer(host: string): boolean {
+    for (const listener of this.#listeners.values()) if (listener.host === host) return true;
+    return false;
+  }
+
   isCut(from: string, to: string): boolean {
     return this.#cut.size > 0 && this.#cut.has(`${from}>${to}`);
   }
 
-  /** The process is gone: its listeners vanish, its connections break. */
-  kill(host: string): void {
+  /**
+   * The process is gone: its listeners vanish, its connections break. Without `notice`, as when the power goes, the
+   * others are not told: their connections stay half open until they send something, or for a long time.
+   */
+  kill(host: string, notice = true): void {
     for (const [address, listener] of this.#listeners) {
       if (listener.host === host) this.#listeners.delete(address);
     }
     for (const link of [...this.#links]) {
       link.silence(host);
-      if (link.hosts.includes(host)) link.break('the other process died');
+      if (!link.hosts.includes(host)) continue;
+      if (notice) link.break('the other process died');
+      else this.scheduler.after(HALF_OPEN_MS, () => link.break('no sign of life'));
     }
+  }
+
+  /** A copy of what was said on a connection arrives again, as from a network that repeats old packets. */
+  replay(host: string, remote: string, writes: readonly Uint8Array[]): void {
+    this.scheduler.after(this.random.float() * REPLAY_MS, () => {
+      const listener = [...this.#listeners.values()].find((each) => each.host === remote);
+      if (listener === undefined) return;
+      const link = new Link(this, host, remote, false);
+      this.#links.add(link);
+      listener.accept(link.accepted);
+      for (const bytes of writes) link.dialled.write(bytes);
+      link.dialled.end();
+    });
   }
 
   async #listen(
@@ -154,11 +211,11 @@ class Link {
   readonly accepted: LinkEnd;
   readonly #network: SimulatedNetwork;
 
-  constructor(network: SimulatedNetwork, from: string, to: string) {
+  constructor(network: SimulatedNetwork, from: string, to: string, recorded = true) {
     this.#network = network;
     this.hosts = [from, to];
-    this.dialled = new LinkEnd(network, from, to);
-    this.accepted = new LinkEnd(network, to, from);
+    this.dialled = new LinkEnd(network, from, to, recorded);
+    this.accepted = new LinkEnd(network, to, from, false);
     this.dialled.join(this.accepted, this);
     this.accepted.join(this.dialled, this);
   }
@@ -200,11 +257,18 @@ class LinkEnd implements Connection {
   #reason: Error | undefined;
   #lastArrival = 0;
   #peerEnded = false;
+  /** Nobody is there any more, or nothing gets through: what is written from now on is lost. */
+  #lost = false;
+  readonly #said: Uint8Array[] = [];
+  #saidBytes = 0;
+  /** Only what a node said that dialled can be repeated: its handshake comes first, and its messages are safe to repeat. */
+  readonly #recorded: boolean;
 
-  constructor(network: SimulatedNetwork, host: string, remote: string) {
+  constructor(network: SimulatedNetwork, host: string, remote: string, recorded: boolean) {
     this.#network = network;
     this.#host = host;
     this.remoteAddress = remote;
+    this.#recorded = recorded;
   }
 
   join(peer: LinkEnd, link: Link): void {
@@ -226,7 +290,9 @@ class LinkEnd implements Connection {
     if (this.#closed || this.#ending || bytes.length === 0) return;
     this.#buffered += bytes.length;
     // The receiver must not see later changes of the sender's buffer, nor of shared memory.
-    this.#transmit(bytes.slice());
+    const copy = bytes.slice();
+    this.#record(copy);
+    this.#transmit(copy);
   }
 
   writeAll(chunks: readonly Uint8Array[]): void {
@@ -241,6 +307,7 @@ class LinkEnd implements Connection {
       at += chunk.length;
     }
     this.#buffered += length;
+    this.#record(bytes);
     this.#transmit(bytes);
   }
 
@@ -269,6 +336,12 @@ class LinkEnd implements Connection {
   silence(): void {
     this.#events = undefined;
     this.#closed = true;
+    this.#peer?.lose();
+  }
+
+  /** What this end writes reaches nobody; it learns of that when it has waited long enough. */
+  lose(): void {
+    this.#lost = true;
   }
 
   finish(reason?: Error): void {
@@ -284,6 +357,12 @@ class LinkEnd implements Connection {
 
   #transmit(bytes: Uint8Array): void {
     const network = this.#network;
+    const { faults, random } = network;
+    if (faults.lossRate > 0 && random.float() < faults.lossRate) this.#lost = true;
+    if (this.#lost) {
+      network.scheduler.after(UNREACHABLE_MS, () => this.#link?.break('no acknowledgement'));
+      return;
+    }
     if (network.isCut(this.#host, this.remoteAddress)) {
       this.#held.push(bytes);
       network.scheduler.after(UNREACHABLE_MS, () => {
@@ -291,8 +370,8 @@ class LinkEnd implements Connection {
       });
       return;
     }
-    if (network.random.float() < network.faults.resetRate) {
-      const part = bytes.subarray(0, randomBelow(network.random, bytes.length));
+    if (random.float() < faults.resetRate) {
+      const part = bytes.subarray(0, randomBelow(random, bytes.length));
       this.#at(() => {
         this.#peer?.receive(part);
         this.#link?.break('connection reset');
@@ -303,7 +382,19 @@ class LinkEnd implements Connection {
       this.#buffered = Math.max(0, this.#buffered - bytes.length);
       this.#arrive(bytes);
       if (this.#buffered === 0 && !this.#closed) this.#events?.drain();
-    });
+    }, bytes.length / faults.bytesPerMs);
+  }
+
+  #record(bytes: Uint8Array): void {
+    const { faults, random } = this.#network;
+    if (!this.#recorded || faults.replayRate === 0 || !this.#network.isServer(this.#host)) return;
+    if (this.#saidBytes + bytes.length <= RECORDED_BYTES) {
+      this.#said.push(bytes);
+      this.#saidBytes += bytes.length;
+    } else this.#saidBytes = RECORDED_BYTES;
+    if (random.float() < faults.replayRate) {
+      this.#network.replay(this.#host, this.remoteAddress, [...this.#said]);
+    }
   }
 
   /** TCP keeps no boundaries: now and then what was written at once is read in two pieces. */
@@ -315,9 +406,10 @@ class LinkEnd implements Connection {
   }
 
   /** In order: nothing overtakes what was sent before on the same connection. */
-  #at(run: () => void): void {
+  #at(run: () => void, transferMs = 0): void {
     const now = this.#network.scheduler.now();
-    this.#lastArrival = Math.max(this.#lastArrival, now + this.#network.delay());
+    const arrival = Math.max(this.#lastArrival, now + this.#network.delay());
+    this.#lastArrival = arrival + transferMs;
     this.#inFlight.push(run);
     // Whatever event fires first runs what was sent first: rounding of times cannot reorder a stream.
     this.#network.scheduler.after(this.#lastArrival - now, () => this.#inFlight.shift()?.());

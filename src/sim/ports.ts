@@ -1,10 +1,17 @@
 import type { Port, Random } from '../base/index.ts';
 import type { ProcessClock } from './scheduler.ts';
 
-/** How long messages take between two simulated threads (M9). 0 = inline calls. */
+/** How long messages take between two simulated threads (M9). All 0 = inline calls. Times in simulated ms. */
 export interface PortDelays {
   readonly lowestMs: number;
   readonly highestMs: number;
+  /**
+   * Share of messages that the receiving thread takes up late, as if SQL ran so long: those that come meanwhile wait behind it, and
+   * are seen before it has ended by whoever drains the queue while SQL runs.
+   */
+  readonly holdRate: number;
+  /** The longest such time. */
+  readonly holdMs: number;
 }
 
 /** Adding and subtracting times loses the last bits. */
@@ -19,6 +26,9 @@ class SimulatedPort<Out, In> implements Port<Out, In> {
   #peer: SimulatedPort<In, Out> | undefined;
   #handler: ((message: In) => void) | undefined;
   #lastArrival = 0;
+  /** Until then the thread is busy with the first message. */
+  #heldUntil = 0;
+  #held: In | undefined;
   #closed = false;
 
   constructor(clock: ProcessClock, random: Random, delays: PortDelays) {
@@ -40,14 +50,15 @@ class SimulatedPort<Out, In> implements Port<Out, In> {
   }
 
   drain(): void {
-    while (this.#inbox.length > 0 && this.#inbox[0].at <= this.#clock.now() + ROUNDING_MS) {
-      this.#deliverOne();
-    }
+    // What stands first is not carried out yet: nothing overtakes it.
+    if (this.#held !== undefined) return;
+    while (this.#isDue()) this.#deliverOne();
   }
 
   close(): void {
     this.#closed = true;
     this.#inbox.length = 0;
+    this.#held = undefined;
   }
 
   accept(message: In): void {
@@ -56,7 +67,34 @@ class SimulatedPort<Out, In> implements Port<Out, In> {
     const now = this.#clock.now();
     this.#lastArrival = Math.max(this.#lastArrival, now + delay);
     this.#inbox.push({ at: this.#lastArrival, message });
-    this.#clock.after(this.#lastArrival - now, () => this.drain());
+    this.#clock.after(this.#lastArrival - now, () => this.#take());
+  }
+
+  #isDue(): boolean {
+    return this.#inbox.length > 0 && this.#inbox[0].at <= this.#clock.now() + ROUNDING_MS;
+  }
+
+  /** The thread's own loop: takes what has arrived, unless it is busy. */
+  #take(): void {
+    while (this.#isDue() && this.#heldUntil <= this.#clock.now() + ROUNDING_MS) {
+      const { holdRate, holdMs } = this.#delays;
+      if (holdRate === 0 || this.#random.float() >= holdRate) this.#deliverOne();
+      else this.#hold(this.#random.float() * holdMs);
+    }
+  }
+
+  /** The first message is taken up now and carried out when so much time has passed. */
+  #hold(durationMs: number): void {
+    const next = this.#inbox.shift();
+    this.#held = next?.message;
+    this.#heldUntil = this.#clock.now() + durationMs;
+    this.#clock.after(durationMs, () => {
+      const message = this.#held;
+      this.#held = undefined;
+      if (message !== undefined && !this.#closed) this.#handler?.(message);
+      this.#heldUntil = 0;
+      this.#take();
+    });
   }
 
   #deliverOne(): void {
@@ -65,14 +103,14 @@ class SimulatedPort<Out, In> implements Port<Out, In> {
   }
 }
 
-/** Two joined simulated ports of one process. */
+/** Two joined simulated ports of one process; the thread of the first one runs SQL, so it alone is held up. */
 export function simulatedPorts<A, B>(
   clock: ProcessClock,
   random: Random,
   delays: PortDelays,
 ): readonly [Port<A, B>, Port<B, A>] {
   const left = new SimulatedPort<A, B>(clock, random, delays);
-  const right = new SimulatedPort<B, A>(clock, random, delays);
+  const right = new SimulatedPort<B, A>(clock, random, { ...delays, holdRate: 0 });
   left.join(right);
   right.join(left);
   return [left, right];

@@ -8,6 +8,7 @@ import {
   must,
   type NodeId,
   type Port,
+  QuorateError,
   SeededRandom,
 } from '../base/index.ts';
 import { describeDirectory } from '../log/index.ts';
@@ -21,13 +22,16 @@ import {
 } from '../machine/index.ts';
 import { type ConsensusWatch, Node } from '../node/index.ts';
 import { Server } from '../server/index.ts';
-import { SimulatedDisk } from './disk.ts';
+import { type DiskFault, SimulatedDisk } from './disk.ts';
 import type { Invariants } from './invariants.ts';
 import type { SimulatedNetwork } from './network.ts';
 import { type PortDelays, simulatedPorts } from './ports.ts';
 import { ProcessClock, type Scheduler } from './scheduler.ts';
 import type { TraceHash } from './trace-hash.ts';
 import { Witness } from './witness.ts';
+
+/** How a node refuses a damaged directory. */
+const DAMAGE: ReadonlySet<string> = new Set(['LOG_DAMAGED', 'FORMAT_UNSUPPORTED']);
 
 /** What all processes of a run share. */
 export interface Environment {
@@ -38,6 +42,8 @@ export interface Environment {
   readonly module: WebAssembly.Module;
   readonly hash: HashFactory;
   readonly ports: PortDelays;
+  /** Clocks run by up to this share too fast or too slow. */
+  readonly clockSkew: number;
   readonly diskLatencyMs: { readonly min: number; readonly max: number };
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
@@ -62,12 +68,21 @@ export class SimulatedProcess {
   #counted: LogIndex = logIndex(0);
   /** Its disk is gone: it never starts again. */
   scrapped = false;
+  /** Its disk was damaged or emptied: it may refuse to start, and says why. */
+  damaged = false;
+  /** How fast its clock runs. */
+  readonly #clockRate: number;
+  /** The disk call that is to fail, counted in calls from now on. */
+  #trouble: { left: number; readonly fault: DiskFault; readonly then: () => void } | undefined;
+  /** What is done when this life ends by a fault of the disk that was injected. */
+  #excuse: (() => void) | undefined;
 
   constructor(environment: Environment, id: NodeId, address: string) {
     this.#environment = environment;
     this.id = id;
     this.address = address;
-    const { random, diskLatencyMs, trace } = environment;
+    const { random, diskLatencyMs, trace, clockSkew } = environment;
+    this.#clockRate = 1 + (random.float() * 2 - 1) * clockSkew;
     this.disk = new SimulatedDisk({
       random: new SeededRandom(random.uint32()),
       clock: this.#diskClock(),
@@ -76,7 +91,7 @@ export class SimulatedProcess {
       fault: (call) => {
         trace.numbers(Number(id), call.number);
         trace.text(call.kind);
-        return undefined;
+        return this.#faultOf();
       },
     });
     this.#witness = new Witness({
@@ -84,7 +99,7 @@ export class SimulatedProcess {
       disk: this.disk,
       invariants: environment.invariants,
       electionTimeoutMs: environment.electionTimeoutMs,
-      now: () => environment.scheduler.now(),
+      now: () => environment.scheduler.now() * this.#clockRate,
       failed: (error) => environment.failed(error),
     });
   }
@@ -116,7 +131,7 @@ export class SimulatedProcess {
   async start(mode: 'bootstrap' | 'wait' | 'resume'): Promise<void> {
     if (this.scrapped) return;
     const environment = this.#environment;
-    const clock = new ProcessClock(environment.scheduler);
+    const clock = new ProcessClock(environment.scheduler, this.#clockRate);
     this.#clock = clock;
     try {
       if (mode === 'resume') await this.#checkDisk();
@@ -125,8 +140,50 @@ export class SimulatedProcess {
       if (!clock.alive) return;
       this.#node = node;
     } catch (error) {
-      if (clock.alive) environment.failed(error);
+      if (clock.alive) this.#ended(error);
     }
+  }
+
+  /** This life ended by itself: that is a defect, unless a fault explains it. */
+  #ended(error: unknown): void {
+    const excuse = this.#excuse;
+    if (excuse !== undefined) {
+      this.stop(false);
+      excuse();
+    } else if (this.damaged && error instanceof QuorateError && DAMAGE.has(error.code)) {
+      this.#environment.log('info', this.address, `refuses to start: ${error.message}`);
+      this.stop(false);
+    } else this.#environment.failed(error);
+  }
+
+  /** One of the next disk calls goes wrong; `then` is called when the process has died of it. */
+  failCall(calls: number, fault: DiskFault, then: () => void): void {
+    this.#trouble = { left: calls, fault, then };
+  }
+
+  #faultOf(): DiskFault | undefined {
+    const trouble = this.#trouble;
+    if (trouble === undefined || trouble.left-- > 0) return undefined;
+    this.#trouble = undefined;
+    this.#excuse = trouble.then;
+    const { kind } = trouble.fault;
+    if (kind === 'crash-before' || kind === 'crash-after') {
+      this.#environment.scheduler.after(0, () => {
+        if (this.#excuse !== trouble.then) return;
+        this.stop(true);
+        trouble.then();
+      });
+    }
+    return trouble.fault;
+  }
+
+  /** Another disk without anything on it, and the same id: as after a repair by somebody who did not know better. */
+  async startEmpty(): Promise<void> {
+    this.damaged = true;
+    for (const name of this.disk.names()) this.disk.erase(name);
+    this.#witness.forgets();
+    this.#counted = logIndex(0);
+    await this.start('wait');
   }
 
   /** kill -9, or with `power` the loss of whatever was not synced. */
@@ -134,7 +191,9 @@ export class SimulatedProcess {
     this.#clock?.kill();
     this.#clock = undefined;
     this.#node = undefined;
-    this.#environment.network.kill(this.address);
+    this.#trouble = undefined;
+    this.#excuse = undefined;
+    this.#environment.network.kill(this.address, !power);
     this.#environment.network.pause(this.address, 0);
     if (power) this.disk.crash();
     else this.disk.kill();
@@ -190,7 +249,7 @@ export class SimulatedProcess {
       if (event.kind === 'role' && event.role === 'leader') {
         this.#guard(() => this.#environment.invariants.leads(this.id, event.term));
       } else if (event.kind === 'stopped') {
-        this.#environment.failed(new Error(`node ${this.id} stopped: ${event.reason}`));
+        this.#ended(new Error(`node ${this.id} stopped: ${event.reason}`));
       }
     });
     const server = new Server({
@@ -205,6 +264,7 @@ export class SimulatedProcess {
     return node;
   }
 
+  /** What a dead process still computes, from promises that were under way, is nobody's business. */
   #watch(clock: ProcessClock): ConsensusWatch {
     const witness = this.#witness;
     return {

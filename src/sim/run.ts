@@ -1,10 +1,9 @@
-import { SeededRandom } from '../base/index.ts';
 import type { Client as ClusterClient, Database } from '../client/index.ts';
 import { Faults } from './faults.ts';
 import { Violation } from './invariants.ts';
-import { drawProfile, type Profile } from './profile.ts';
+import { drawProfile, type Profile, type ProfileName } from './profile.ts';
 import { Client, History } from './workload.ts';
-import { DATABASE, type Platform, World } from './world.ts';
+import { DATABASE, type Platform, streamOf, World } from './world.ts';
 
 /** After the faults stop, the cluster must serve within this simulated time. */
 const LIVENESS_MS = 30_000;
@@ -12,6 +11,9 @@ const LIVENESS_MS = 30_000;
 export interface RunOptions extends Platform {
   readonly seed: number;
   readonly hours: number;
+  readonly profileName?: ProfileName | undefined;
+  /** Numbers of planned faults that are left out. */
+  readonly skipped?: ReadonlySet<number> | undefined;
   readonly trace?: ((line: string) => void) | undefined;
   /** Instead of what the seed draws. */
   readonly profile?: Partial<Profile> | undefined;
@@ -58,9 +60,9 @@ class Run {
 
   constructor(options: RunOptions) {
     this.#options = options;
-    const random = new SeededRandom(options.seed);
-    const profile = { ...drawProfile(random), ...options.profile };
-    this.#world = new World(options, random, profile, options.trace);
+    const drawn = drawProfile(streamOf(options.seed, 'profile'), options.profileName);
+    const profile = { ...drawn, ...options.profile };
+    this.#world = new World(options, options.seed, profile, options.trace);
   }
 
   async run(): Promise<RunReport> {
@@ -68,12 +70,13 @@ class Run {
     const { admin, churn, profile } = world;
     await world.form();
     world.network.faults = profile.network;
-    const faults = new Faults(world);
+    const durationMs = this.#options.hours * 3_600_000;
+    const faults = new Faults(world, durationMs, this.#options.skipped ?? new Set());
     const clients = this.#startClients();
     faults.start();
     this.#options.sabotage?.(world, this.#history).catch((error: unknown) => world.fail(error));
     if (profile.churnEveryMs > 0) churn.start(profile.churnEveryMs);
-    await world.advance(this.#options.hours * 3_600_000);
+    await world.advance(durationMs);
     const calmDown = async (): Promise<void> => {
       await faults.end();
       await Promise.all([churn.stop(), endClients(clients)]);
@@ -93,7 +96,7 @@ class Run {
       const client = new Client({
         database: connection.database(DATABASE),
         history: this.#history,
-        random: this.#world.random,
+        random: this.#world.stream(`client ${number}`),
         scheduler: this.#world.scheduler,
         number,
         thinkMs: this.#world.profile.thinkMs,

@@ -1,5 +1,12 @@
-import { type HashFactory, type LogLevel, QuorateError, SeededRandom } from '../base/index.ts';
+import {
+  type HashFactory,
+  type LogLevel,
+  QuorateError,
+  SeededRandom,
+  utf8,
+} from '../base/index.ts';
 import { type Client, createClient, type DatabaseDigest } from '../client/index.ts';
+import { crc32 } from '../wire/index.ts';
 import { Churn } from './churn.ts';
 import { Fleet } from './fleet.ts';
 import { Invariants, Violation } from './invariants.ts';
@@ -29,7 +36,9 @@ export class World {
   readonly scheduler = new Scheduler();
   readonly invariants = new Invariants();
   readonly trace = new TraceHash();
+  /** For whoever drives the world. */
   readonly random: SeededRandom;
+  readonly #seed: number;
   readonly network: SimulatedNetwork;
   readonly fleet: Fleet;
   readonly profile: Profile;
@@ -42,25 +51,27 @@ export class World {
 
   constructor(
     platform: Platform,
-    random: SeededRandom,
+    seed: number,
     profile: Profile,
     print: (line: string) => void = () => undefined,
   ) {
     this.#platform = platform;
     this.#print = print;
-    this.random = random;
+    this.#seed = seed;
+    this.random = this.stream('world');
     this.profile = profile;
     const { scheduler, invariants, trace } = this;
-    const calm = { ...profile.network, resetRate: 0, stallRate: 0 };
-    this.network = new SimulatedNetwork(scheduler, random, calm, trace);
+    this.network = new SimulatedNetwork(scheduler, this.stream('network'), profile.network, trace);
+    this.network.calm();
     const environment = {
       scheduler,
       network: this.network,
-      random,
+      random: this.stream('processes'),
       invariants,
       module: platform.module,
       hash: platform.hash,
       ports: profile.ports,
+      clockSkew: profile.clockSkew,
       diskLatencyMs: profile.diskLatencyMs,
       electionTimeoutMs: profile.electionTimeoutMs,
       heartbeatMs: profile.heartbeatMs,
@@ -70,10 +81,19 @@ export class World {
       log: (level: LogLevel, host: string, message: string) => this.#log(level, host, message),
       failed: (error: unknown) => this.fail(error),
     };
-    // One address more than nodes, for those that join later.
-    this.fleet = new Fleet(environment, profile.nodes + 1);
+    this.fleet = new Fleet(environment, profile.addresses);
     this.admin = this.client('admin');
-    this.churn = new Churn(this.fleet, this.admin.cluster, scheduler, random);
+    this.churn = new Churn(this);
+  }
+
+  /** Random numbers for one purpose: leaving something else out of a run does not change them. */
+  stream(purpose: string): SeededRandom {
+    return streamOf(this.#seed, purpose);
+  }
+
+  /** A line of the trace that comes from no node. */
+  say(text: string): void {
+    this.#log('info', 'world', text);
   }
 
   /** The run ends with this error at the next event. */
@@ -114,7 +134,7 @@ export class World {
     return createClient({
       network: this.network.at(host),
       clock: this.scheduler,
-      random: new SeededRandom(this.random.uint32()),
+      random: this.stream(host),
       servers,
     });
   }
@@ -182,6 +202,13 @@ export class World {
       replicas.map(({ address }) => cluster.digest(address, DATABASE, { timeoutMs: CALL_MS })),
     );
   }
+}
+
+/** Independent random numbers for each pair of seed and purpose. */
+export function streamOf(seed: number, purpose: string): SeededRandom {
+  const low = (crc32(utf8(purpose)) ^ seed) >>> 0;
+  const high = (crc32(utf8(`${seed} ${purpose}`)) & 0x1fffff) >>> 0;
+  return new SeededRandom(high * 2 ** 32 + low);
 }
 
 /** Whether all replicas are at one index. Throws Violation when they differ there. */

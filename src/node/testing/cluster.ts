@@ -20,7 +20,7 @@ import {
 } from '../../machine/index.ts';
 import { Server } from '../../server/index.ts';
 import { SimulatedDisk } from '../../sim/disk.ts';
-import { SimulatedNetwork } from '../../sim/network.ts';
+import { CALM_NETWORK, SimulatedNetwork } from '../../sim/network.ts';
 import { simulatedPorts } from '../../sim/ports.ts';
 import { ProcessClock, Scheduler } from '../../sim/scheduler.ts';
 import { EXTENSION_REQUEST, encodeClientResponse } from '../../wire/index.ts';
@@ -34,8 +34,8 @@ const SQLITE = compileSqlite(
     new URL('../../../node_modules/@sqlite.org/sqlite-wasm/dist/sqlite3.wasm', import.meta.url),
   ),
 );
-const DELAYS = { lowestMs: 0.02, highestMs: 0.2 };
-const FAULTS = { latencyMs: 0.3, jitterMs: 0.2, stallRate: 0, stallMs: 0, resetRate: 0 };
+const DELAYS = { lowestMs: 0.02, highestMs: 0.2, holdRate: 0, holdMs: 0 };
+const FAULTS = { ...CALM_NETWORK, latencyMs: 0.3, jitterMs: 0.2 };
 
 export interface Outcome {
   readonly result: RequestResult;
