@@ -78,6 +78,5 @@ export const log = [
         '.filter(({ sizeBytes }) => sizeBytes > 0 && sizeBytes < 0);\n  const { segments',
       ],
     ],
-    directed: ['log/crash.test.ts', 'keeps what it acknowledged through any crashes'],
   },
 ];
