@@ -30,6 +30,8 @@ export interface Profile {
   readonly churnEveryMs: number;
   /** Share of these changes that begin with a machine whose disk is damaged or emptied. */
   readonly damageShare: number;
+  /** Once in the run most disks are damaged at the same time: the cluster need not survive, but must not lie. */
+  readonly beyondAtlas: boolean;
 }
 
 export const PROFILE_NAMES = [
@@ -40,6 +42,7 @@ export const PROFILE_NAMES = [
   'membership',
   'threads',
   'clock',
+  'beyond-atlas',
 ] as const;
 export type ProfileName = (typeof PROFILE_NAMES)[number];
 
@@ -113,6 +116,8 @@ export function drawProfile(random: Random, name: ProfileName = 'mixed'): Profil
         },
         faultWeights: weights('isolate-leader', 'partition', 'transfer', 'kill', 'pause'),
       };
+    case 'beyond-atlas':
+      return { ...profile, ...still, nodes: pick(3, 5), addresses: 5, beyondAtlas: true };
     case 'clock':
       return { ...profile, ...still, clockSkew: pick(0.05, 0.3, 0.6) };
   }
@@ -149,6 +154,7 @@ function drawMixed(random: Random, pick: Pick): Profile {
     // A single node has its others only by joining.
     churnEveryMs: nodes === 1 ? pick(1500, 3000) : churnEveryMs,
     damageShare: pick(0, 0.2, 0.5),
+    beyondAtlas: false,
   };
 }
 

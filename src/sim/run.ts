@@ -1,4 +1,5 @@
 import type { Client as ClusterClient, Database } from '../client/index.ts';
+import { BeyondAtlas } from './beyond-atlas.ts';
 import { Faults } from './faults.ts';
 import { Violation } from './invariants.ts';
 import { drawProfile, type Profile, type ProfileName } from './profile.ts';
@@ -76,6 +77,8 @@ class Run {
     faults.start();
     this.#options.sabotage?.(world, this.#history).catch((error: unknown) => world.fail(error));
     if (profile.churnEveryMs > 0) churn.start(profile.churnEveryMs);
+    const beyondAtlas = profile.beyondAtlas ? new BeyondAtlas(world) : undefined;
+    beyondAtlas?.start(durationMs);
     await world.advance(durationMs);
     const calmDown = async (): Promise<void> => {
       await faults.end();
@@ -85,7 +88,9 @@ class Run {
     };
     await world.drive(calmDown(), LIVENESS_MS * 4, 'clients and changes to end');
     const database = admin.database(DATABASE, { timeoutMs: LIVENESS_MS });
-    await world.drive(this.#prove(database), LIVENESS_MS * 4, 'the cluster to serve and agree');
+    const proof = (): Promise<void> =>
+      world.drive(this.#prove(database), LIVENESS_MS * 4, 'the cluster to serve and agree');
+    await (beyondAtlas === undefined ? proof() : beyondAtlas.unlessDead(proof));
     await world.drive(admin.close(), LIVENESS_MS, 'the client to close');
     return this.#report(faults.count + churn.changes);
   }
