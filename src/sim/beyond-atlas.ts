@@ -24,10 +24,8 @@ export class BeyondAtlas {
       for (const process of processes) process.stop(true);
       for (const process of processes.slice(0, count)) {
         process.damaged = true;
-        for (let times = randomBelow(random, 3); times >= 0; times--) {
-          const what = damageDisk(process.disk, random);
-          this.#world.say(`beyond the atlas: ${process.id} is damaged: ${what ?? 'nothing'}`);
-        }
+        const what = damageDisk(process.disk, random);
+        this.#world.say(`beyond the atlas: ${process.id} is damaged: ${what ?? 'nothing'}`);
       }
       for (const process of processes) void process.start('resume');
     });
