@@ -33,6 +33,8 @@ export class Witness implements ConsensusWatch, Holder {
   readonly #invariants: Invariants;
   /** The log as the core knows it. Nothing below what a snapshot replaced. */
   #log = new Map<number, KnownEntry>();
+  /** What was stored on the disk when it lost everything. */
+  readonly #forgotten = new Map<number, KnownEntry>();
   #lastIndex = 0;
   #stored = 0;
   readonly #configurations = new WitnessedConfigurations();
@@ -62,6 +64,8 @@ export class Witness implements ConsensusWatch, Holder {
   }
 
   stores(index: LogIndex, entry: KnownEntry): boolean {
+    // A leader counts what it was truly told, also when the files are gone meanwhile.
+    if (this.#forgotten.get(index) === entry) return true;
     if (this.#stored < index) return false;
     const own = this.#log.get(index);
     return own === undefined || own === entry;
@@ -89,6 +93,9 @@ export class Witness implements ConsensusWatch, Holder {
 
   /** All files are gone. What was promised cannot be kept any more; that nobody votes twice still holds. */
   forgets(): void {
+    for (const [index, entry] of this.#log) {
+      if (index <= this.#stored) this.#forgotten.set(index, entry);
+    }
     this.#log = new Map();
     this.#lastIndex = 0;
     this.#stored = 0;
