@@ -119,7 +119,7 @@ async function judge(mutant) {
     buildMutant(mutant, ROOT, pristine, build);
     if (mutant.directed !== undefined) {
       row.caught = await directed(build, mutant.directed);
-      row.by = `test "${mutant.directed[1]}"`;
+      row.by = `${row.caught ? '' : 'NOT CAUGHT by '}test "${mutant.directed[1]}"`;
     } else {
       const results = await hunt(build, 'stop', limit);
       const last = results.at(-1);
