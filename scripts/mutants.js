@@ -56,7 +56,11 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 /** Runs a program in `cwd`; `line` hears each line it prints. Resolves with its exit code; 'silent' when it hangs. */
 function run(program, args, cwd, line) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, {
+      cwd,
+      env: { ...process.env, NO_COLOR: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     children.add(child);
     let silent = false;
     const arm = () =>
