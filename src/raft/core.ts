@@ -96,6 +96,8 @@ export class Core {
   verified = 0 as LogIndex;
   /** As follower: highest commit index that the leader of this term told. */
   leaderCommit = 0 as LogIndex;
+  /** Read rounds of all leaderships of this process. */
+  roundsSent = 0;
   /** After a failed write nothing is written before this time. */
   persistRetryAt = Number.NEGATIVE_INFINITY;
   /** When it last gave leadership away because it could not write. */

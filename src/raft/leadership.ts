@@ -57,7 +57,7 @@ export function becomeLeader(core: Core): void {
     followers: [],
     firstIndex: (core.log.lastIndex + 1) as LogIndex,
     checkAt: core.now + core.electionTimeoutMs,
-    reads: newReadRounds(),
+    reads: newReadRounds(core),
     change: undefined,
     promotion: undefined,
     timeoutNow: undefined,

@@ -268,7 +268,11 @@ function appendEntries(
 ): void {
   if (isIntruder(core, from, message.term)) return;
   if (message.term < core.term) {
-    reject(core, from, address, message.previousIndex);
+    // The sender may lead again meanwhile, in our term: then this answer to its past must not look like one to its present. 0 would be an
+    // acknowledgement, and the number of a question its confirmation.
+    const { previousIndex } = message;
+    const isMeaningful = previousIndex > 0 && previousIndex < NONCE_BASE;
+    reject(core, from, address, isMeaningful ? previousIndex : 1);
     return;
   }
   if (message.term > core.term) becomeFollower(core, message.term);

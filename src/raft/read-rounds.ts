@@ -26,8 +26,9 @@ export interface ReadRounds {
   sentAt: number;
 }
 
-export function newReadRounds(): ReadRounds {
-  return { waiting: [], inFlight: [], sent: 0, sentAt: Number.NEGATIVE_INFINITY };
+/** Numbers go on from one leadership to the next, so that an answer to an old question never answers a new one. */
+export function newReadRounds(core: Core): ReadRounds {
+  return { waiting: [], inFlight: [], sent: core.roundsSent, sentAt: Number.NEGATIVE_INFINITY };
 }
 
 /** A read arrived. It is answered by a round that is sent after this moment. */
@@ -55,6 +56,7 @@ export function startRounds(core: Core, leadership: Leadership): void {
   const tags = reads.waiting;
   reads.waiting = [];
   reads.sent++;
+  core.roundsSent = reads.sent;
   const { lastIndex } = core.log;
   reads.inFlight.push({ number: reads.sent, index: core.commit, lastIndex, tags });
   if (core.isOnlyVoter) finishRounds(core, leadership);
