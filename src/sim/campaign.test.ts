@@ -10,18 +10,23 @@ function report(seed: number, simulatedMs: number, faults: number, acknowledged:
 
 test('a campaign tells its speed, its distribution, and how to repeat what failed', () => {
   const campaign = new Campaign();
-  campaign.add({ kind: 'passed', report: report(1, 40_000, 2, 60), cpuMs: 400 });
-  campaign.add({ kind: 'passed', report: report(2, 40_000, 0, 80), cpuMs: 600 });
-  campaign.add({ kind: 'passed', report: report(3, 31_000, 9, 49), cpuMs: 110 });
-  campaign.add({ kind: 'failed', seed: 4, error: 'ACK: 7 is gone\n    at somewhere' });
-  expect(campaign.summary((seed) => `again ${seed}`)).toEqual([
+  campaign.add({ kind: 'passed', profile: 'mixed', report: report(1, 40_000, 2, 60), cpuMs: 400 });
+  campaign.add({ kind: 'passed', profile: 'mixed', report: report(2, 40_000, 0, 80), cpuMs: 600 });
+  campaign.add({ kind: 'passed', profile: 'mixed', report: report(3, 31_000, 9, 49), cpuMs: 110 });
+  campaign.add({
+    kind: 'failed',
+    profile: 'disk',
+    seed: 4,
+    error: 'ACK: 7 is gone\n    at somewhere',
+  });
+  expect(campaign.summary((seed, profile) => `again ${seed} ${profile}`)).toEqual([
     '3 passed, 1 failed; 0.03 simulated hours; 100 simulated seconds per CPU second',
     'simulated seconds min 31, median 40, max 40',
     'faults min 0, median 2, max 9',
     'acknowledged writes min 49, median 60, max 80',
     '1 of 3 with at least 30 s, 1 fault and 50 acknowledged writes',
     'failed: seed 4: ACK: 7 is gone',
-    '  again 4',
+    '  again 4 disk',
   ]);
 });
 
@@ -33,6 +38,7 @@ test.each([
   ['--seed 7', { first: 7, count: 1, hours: 0.01, jobs: 1 }],
   ['', { first: 99, count: 1 }],
   ['--seeds 5..9 --hours 0.5', { first: 5, count: 5, hours: 0.5 }],
+  ['--seed 4 --profile disk --skip 3,5', { profiles: ['disk'], skipped: [3, 5] }],
   ['--fresh --jobs all', { first: 99, count: Number.POSITIVE_INFINITY, jobs: 4 }],
   ['--fresh --seed 3 --minutes 2 --stop', { first: 3, minutes: 2, stop: true }],
 ])('options: %s', (text, expected) => {
@@ -46,6 +52,8 @@ test.each([
   '--seed x',
   '--hours 0',
   '--jobs 0',
+  '--profile no-such',
+  '--skip x',
   '--minutes x',
 ])('no options: %s', (text) => {
   expect(parseSettings(text.split(' '), 99, 4)).toBeUndefined();

@@ -1,9 +1,20 @@
+import type { ProfileName } from './profile.ts';
 import type { RunReport } from './run.ts';
 
 /** What became of one seed. */
 export type SeedResult =
-  | { readonly kind: 'passed'; readonly report: RunReport; readonly cpuMs: number }
-  | { readonly kind: 'failed'; readonly seed: number; readonly error: string };
+  | {
+      readonly kind: 'passed';
+      readonly profile: ProfileName;
+      readonly report: RunReport;
+      readonly cpuMs: number;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly profile: ProfileName;
+      readonly seed: number;
+      readonly error: string;
+    };
 
 /** A run that could have found something: long enough, disturbed, and with work done. */
 const USEFUL = { simulatedMs: 30_000, faults: 1, acknowledged: 50 };
@@ -11,12 +22,12 @@ const USEFUL = { simulatedMs: 30_000, faults: 1, acknowledged: 50 };
 /** Adds up what many seeds gave. */
 export class Campaign {
   readonly #reports: RunReport[] = [];
-  readonly #failed: { readonly seed: number; readonly error: string }[] = [];
+  readonly #failed: Extract<SeedResult, { kind: 'failed' }>[] = [];
   #cpuMs = 0;
 
   add(result: SeedResult): void {
     if (result.kind === 'failed') {
-      this.#failed.push({ seed: result.seed, error: result.error });
+      this.#failed.push(result);
       return;
     }
     this.#reports.push(result.report);
@@ -37,13 +48,13 @@ export class Campaign {
   }
 
   /** `repeat` gives the command that runs one seed again. */
-  summary(repeat: (seed: number) => string): string[] {
+  summary(repeat: (seed: number, profile: ProfileName) => string): string[] {
     const lines = [
       `${this.passed} passed, ${this.failed} failed; ${this.#hours()} simulated hours; ${this.#rate()}`,
     ];
     if (this.passed > 0) lines.push(...this.#distribution());
-    for (const { seed, error } of this.#failed) {
-      lines.push(`failed: seed ${seed}: ${error.split('\n', 1)[0]}`, `  ${repeat(seed)}`);
+    for (const { seed, profile, error } of this.#failed) {
+      lines.push(`failed: seed ${seed}: ${error.split('\n', 1)[0]}`, `  ${repeat(seed, profile)}`);
     }
     return lines;
   }

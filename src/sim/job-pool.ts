@@ -26,7 +26,7 @@ export class JobRunner {
       };
       const fail = (error: string): void => {
         this.close();
-        settle({ kind: 'failed', seed: job.seed, error });
+        settle({ kind: 'failed', seed: job.seed, profile: job.profile, error });
       };
       const timer = setTimeout(() => fail(`no end after ${limitMs / 1000} s`), limitMs);
       child.on('message', (result: SeedResult) => settle(result));

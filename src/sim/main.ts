@@ -5,6 +5,7 @@ import process from 'node:process';
 import { Campaign, type SeedResult } from './campaign.ts';
 import { JobRunner } from './job-pool.ts';
 import { loadSqlite, sha256, turn } from './platform.ts';
+import type { ProfileName } from './profile.ts';
 import { runJob, type SeedJob } from './seed-job.ts';
 import { HELP, parseSettings, type Settings } from './settings.ts';
 
@@ -39,11 +40,12 @@ class Main {
 
   /** The next seed; undefined when there is none, or it is time to end. */
   #take(): SeedJob | undefined {
-    const { first, count, hours, minutes, twice, stop } = this.#settings;
+    const { first, count, hours, profiles, skipped, minutes, twice, stop } = this.#settings;
     const late = performance.now() - this.#startedAt > minutes * 60_000;
     if (this.#stopped || late || this.#next >= count) return undefined;
     if (stop && this.#campaign.failed > 0) return undefined;
-    return { seed: first + this.#next++, hours, twice };
+    const profile = profiles[this.#next % profiles.length];
+    return { seed: first + this.#next++, hours, profile, skipped, twice };
   }
 
   async #inThisProcess(): Promise<void> {
@@ -70,16 +72,22 @@ class Main {
   #took(result: SeedResult): void {
     const { json, count, results } = this.#settings;
     this.#campaign.add(result);
-    const line = JSON.stringify(result.kind === 'passed' ? result.report : result);
+    const { profile } = result;
+    const told = result.kind === 'passed' ? { ...result.report, profile } : result;
+    const line = JSON.stringify(told);
     if (results !== undefined) appendFileSync(results, `${line}\n`);
     if (json || count === 1) console.log(line);
     if (result.kind === 'failed') {
-      console.error(`seed ${result.seed} failed: ${result.error}\n  ${this.#repeat(result.seed)}`);
+      console.error(
+        `seed ${result.seed} failed: ${result.error}\n  ${this.#repeat(result.seed, profile)}`,
+      );
     }
   }
 
-  #repeat(seed: number): string {
-    return `npm run sim -- --seed ${seed} --hours ${this.#settings.hours} --trace`;
+  #repeat(seed: number, profile: ProfileName): string {
+    const { hours, skipped } = this.#settings;
+    const skip = skipped.length === 0 ? '' : ` --skip ${skipped.join()}`;
+    return `npm run sim -- --seed ${seed} --profile ${profile} --hours ${hours}${skip} --trace`;
   }
 
   /** The first time: no new seed is begun. The second time: now. */
@@ -91,7 +99,8 @@ class Main {
 
   #end(): number {
     for (const runner of this.#runners) runner.close();
-    for (const line of this.#campaign.summary((seed) => this.#repeat(seed))) console.log(line);
+    for (const line of this.#campaign.summary((seed, profile) => this.#repeat(seed, profile)))
+      console.log(line);
     return this.#campaign.failed === 0 ? 0 : 1;
   }
 }

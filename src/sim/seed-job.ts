@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { inspect } from 'node:util';
 import type { SeedResult } from './campaign.ts';
+import type { ProfileName } from './profile.ts';
 import { runSeed } from './run.ts';
 import type { Platform } from './world.ts';
 
@@ -8,6 +9,8 @@ import type { Platform } from './world.ts';
 export interface SeedJob {
   readonly seed: number;
   readonly hours: number;
+  readonly profile: ProfileName;
+  readonly skipped: readonly number[];
   readonly twice: boolean;
 }
 
@@ -17,16 +20,18 @@ export async function runJob(
   platform: Platform,
   trace?: (line: string) => void,
 ): Promise<SeedResult> {
-  const { seed, hours } = job;
+  const { seed, hours, profile: profileName } = job;
+  const options = { ...platform, seed, hours, profileName, skipped: new Set(job.skipped) };
   try {
     const startedAt = process.cpuUsage();
-    const report = await runSeed({ ...platform, seed, hours, trace });
+    const report = await runSeed({ ...options, trace });
     const { user, system } = process.cpuUsage(startedAt);
-    if (job.twice && (await runSeed({ ...platform, seed, hours })).traceHash !== report.traceHash) {
+    if (job.twice && (await runSeed(options)).traceHash !== report.traceHash) {
       throw new Error('two runs of one seed differ');
     }
-    return { kind: 'passed', report, cpuMs: (user + system) / 1000 };
+    const cpuMs = (user + system) / 1000;
+    return { kind: 'passed', profile: profileName, report, cpuMs };
   } catch (error) {
-    return { kind: 'failed', seed, error: inspect(error) };
+    return { kind: 'failed', profile: profileName, seed, error: inspect(error) };
   }
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { PROFILE_NAMES, type ProfileName } from './profile.ts';
 
 export const HELP = `usage: npm run sim -- [--seed N | --seeds A..B | --fresh] [options]
 
@@ -6,6 +7,9 @@ Runs whole nodes and clients on simulated time, network and disks. The same seed
   --seed N         one seed (default: drawn at random and printed)
   --seeds A..B     all seeds from A to B
   --fresh          seeds from a random one on, until stopped
+  --profile NAME   of ${PROFILE_NAMES.join(', ')};
+                   'all' = one after another but calm (default mixed)
+  --skip N,N       leave out planned faults, by number
   --minutes M      no new seed after so many minutes
   --hours H        simulated hours under faults, per seed (default 0.01)
   --jobs J         so many processes, one seed at a time in each; 'all' = one for each core (default 1)
@@ -21,6 +25,9 @@ export interface Settings {
   /** Infinity = until stopped. */
   readonly count: number;
   readonly hours: number;
+  /** Seeds take them in turn. */
+  readonly profiles: readonly ProfileName[];
+  readonly skipped: readonly number[];
   readonly minutes: number;
   readonly jobs: number;
   readonly twice: boolean;
@@ -42,6 +49,8 @@ export function parseSettings(
       seed: { type: 'string' },
       seeds: { type: 'string' },
       fresh: { type: 'boolean', default: false },
+      profile: { type: 'string', default: 'mixed' },
+      skip: { type: 'string', default: '' },
       minutes: { type: 'string', default: 'Infinity' },
       hours: { type: 'string', default: '0.01' },
       jobs: { type: 'string', default: '1' },
@@ -57,10 +66,30 @@ export function parseSettings(
   const hours = Number(values.hours);
   const minutes = Number(values.minutes);
   const jobs = values.jobs === 'all' ? cores : Number(values.jobs);
-  if (values.help || seeds === undefined) return undefined;
+  const profiles = profilesOf(values.profile);
+  const skipped = values.skip.split(',').filter(Boolean).map(Number);
+  if (values.help || seeds === undefined || profiles.length === 0) return undefined;
+  if (!skipped.every(Number.isInteger)) return undefined;
   if (!(hours > 0) || !(minutes > 0) || !Number.isInteger(jobs) || jobs < 1) return undefined;
   const { twice, stop, trace, json, results } = values;
-  return { ...seeds, hours, minutes, jobs, twice, stop, trace, json, results };
+  return {
+    ...seeds,
+    hours,
+    profiles,
+    skipped,
+    minutes,
+    jobs,
+    twice,
+    stop,
+    trace,
+    json,
+    results,
+  };
+}
+
+function profilesOf(name: string): readonly ProfileName[] {
+  if (name === 'all') return PROFILE_NAMES.filter((each) => each !== 'calm');
+  return PROFILE_NAMES.filter((each) => each === name);
 }
 
 function seedsOf(
