@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { Violation } from './invariants.ts';
-import { PlainProbe } from './plain-probe.ts';
 import { CALM_NETWORK } from './network.ts';
+import { PlainProbe } from './plain-probe.ts';
 import { loadSqlite, sha256, turn } from './platform.ts';
 import type { SimulatedProcess } from './process.ts';
 import { drawProfile, type Profile } from './profile.ts';
-import { expectQuorateError } from './workload.ts';
+import { expectQuorateError } from './workloads/index.ts';
 import { DATABASE, streamOf, World } from './world.ts';
 
 const platform = { module: loadSqlite(), hash: sha256, turn };

@@ -1,9 +1,8 @@
 import type { Client as ClusterClient, Database } from '../client/index.ts';
 import { BeyondAtlas } from './beyond-atlas.ts';
 import { Faults } from './faults.ts';
-import { Violation } from './invariants.ts';
 import { drawProfile, type Profile, type ProfileName } from './profile.ts';
-import { Client, History } from './workload.ts';
+import { Client, type History } from './workloads/index.ts';
 import { DATABASE, type Platform, streamOf, World } from './world.ts';
 
 /** After the faults stop, the cluster must serve within this simulated time. */
@@ -56,8 +55,6 @@ export async function runSeed(options: RunOptions): Promise<RunReport> {
 class Run {
   readonly #options: RunOptions;
   readonly #world: World;
-  readonly #history = new History();
-  #ids = 0;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -75,7 +72,7 @@ class Run {
     const faults = new Faults(world, durationMs, this.#options.skipped ?? new Set());
     const clients = this.#startClients();
     faults.start();
-    this.#options.sabotage?.(world, this.#history).catch((error: unknown) => world.fail(error));
+    this.#options.sabotage?.(world, world.mix.history).catch((error: unknown) => world.fail(error));
     if (profile.churnEveryMs > 0) churn.start(profile.churnEveryMs);
     const beyondAtlas = profile.beyondAtlas ? new BeyondAtlas(world) : undefined;
     beyondAtlas?.start(durationMs);
@@ -100,12 +97,11 @@ class Run {
       const connection = this.#world.client(`client-${number}`);
       const client = new Client({
         database: connection.database(DATABASE),
-        history: this.#history,
+        mix: this.#world.mix,
         random: this.#world.stream(`client ${number}`),
         scheduler: this.#world.scheduler,
         number,
         thinkMs: this.#world.profile.thinkMs,
-        nextId: () => ++this.#ids,
       });
       const done = client.run().catch((error: unknown) => {
         this.#world.fail(error);
@@ -114,34 +110,33 @@ class Run {
     });
   }
 
-  /** LIVE, ACK, DEF and REPL: a write succeeds, what is stored is what clients were told, replicas are equal. */
+  /** LIVE and REPL: a write succeeds, replicas are equal; and what the workloads say about their histories. */
   async #prove(database: Database): Promise<void> {
+    const { mix, scheduler } = this.#world;
     const last = "INSERT OR REPLACE INTO t VALUES (0, -1, 'the last')";
     await this.#world.persist(() => database.execute(last));
-    const rows = await database.query<{ id: number }>('SELECT id FROM t WHERE id > 0');
-    this.#history.checkLedger(new Set(rows.map((row) => row.id)));
-    const counter = await database.first<{ n: number }>('SELECT n FROM counter');
-    this.#history.checkCounter(counter?.n ?? -1);
-    const check = await database.first<{ integrity_check: string }>('PRAGMA integrity_check');
-    if (check?.integrity_check !== 'ok')
-      throw new Violation('REPL', String(check?.integrity_check));
+    await mix.check(database, () => scheduler.now());
     await this.#world.agree();
   }
 
   #report(faults: number): RunReport {
-    const { scheduler, trace, invariants } = this.#world;
-    const { acknowledged, rolledBack, unknown, reads } = this.#history;
+    const { scheduler, trace, invariants, mix } = this.#world;
+    const { history } = mix;
+    const [acknowledged, rolledBack, unknown] = (['ok', 'failed', 'unknown'] as const).map((fate) =>
+      history.count(fate),
+    );
+    const { reads } = history;
     trace.numbers(scheduler.now(), scheduler.executed);
-    trace.numbers(acknowledged.size, rolledBack.size, unknown.size, reads);
+    trace.numbers(acknowledged, rolledBack, unknown, reads);
     return {
       seed: this.#options.seed,
       simulatedMs: scheduler.now(),
       events: scheduler.executed,
       checks: invariants.checks,
       faults,
-      acknowledged: acknowledged.size,
-      rolledBack: rolledBack.size,
-      unknown: unknown.size,
+      acknowledged,
+      rolledBack,
+      unknown,
       reads,
       traceHash: trace.toString(),
     };

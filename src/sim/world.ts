@@ -14,7 +14,7 @@ import { SimulatedNetwork } from './network.ts';
 import type { Profile } from './profile.ts';
 import { Scheduler } from './scheduler.ts';
 import { TraceHash } from './trace-hash.ts';
-import { createSchema, expectQuorateError } from './workload.ts';
+import { createTables, expectQuorateError, Mix } from './workloads/index.ts';
 
 /** The database of all runs. */
 export const DATABASE = 'sim';
@@ -45,6 +45,8 @@ export class World {
   /** Cluster administration, from a host of its own. */
   readonly admin: Client;
   readonly churn: Churn;
+  /** What clients do, and what they were told. */
+  readonly mix: Mix;
   readonly #platform: Platform;
   readonly #print: (line: string) => void;
   #failure: { readonly error: unknown } | undefined;
@@ -60,6 +62,7 @@ export class World {
     this.#seed = seed;
     this.random = this.stream('world');
     this.profile = profile;
+    this.mix = new Mix(this.stream('workloads'), profile.clockSkew);
     const { scheduler, invariants, trace } = this;
     this.network = new SimulatedNetwork(scheduler, this.stream('network'), profile.network, trace);
     this.network.calm();
@@ -114,7 +117,7 @@ export class World {
       await this.churn.join(member, 'voter');
     }
     const database = this.admin.database(DATABASE, { timeoutMs: SETUP_MS });
-    await this.persist(() => createSchema(database));
+    await this.persist(() => createTables(database, this.mix.workloads));
   }
 
   /** Does something that may be done twice, again and again until it succeeds. */

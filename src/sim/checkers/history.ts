@@ -17,6 +17,7 @@ export const BROKEN_BY = {
   phantom: 'DEF',
   'duplicated write': 'TX',
   'dirty read': 'TX',
+  'dirty error': 'TX',
   'intermediate read': 'TX',
   'internal inconsistency': 'TX',
   'incompatible order': 'TX',

@@ -1,4 +1,5 @@
 export { checkBank, type Statement, type Transfer } from './bank.ts';
+export { type Claim, checkClaims } from './claims.ts';
 export { type Anomaly, type AnomalyName, BROKEN_BY, type Fate, type Operation } from './history.ts';
 export { checkListAppend, type ListTransaction, type Step } from './list-append.ts';
 export { checkOutcomes } from './outcome.ts';

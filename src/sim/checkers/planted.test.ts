@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import {
+  type Claim,
   checkBank,
+  checkClaims,
   checkListAppend,
   checkOutcomes,
   checkRegister,
@@ -243,6 +245,25 @@ describe('age', () => {
     expect(checkStaleness([...history, look(1, 300, 150)], 0)).toBeUndefined();
     expect(checkStaleness([...history, look(1, 300, 90)], 0)).toEqual(named('staler than claimed'));
     expect(checkStaleness([...history, look(1, 300, 90)], 0.2)).toBeUndefined();
+  });
+});
+
+describe('claims of unique keys', () => {
+  const claim = (begin: number, fate: Fate, refused = false): Claim => ({
+    ...from(begin, begin + 1, fate),
+    key: 1,
+    refused,
+  });
+
+  test('one wins, and only because of it others are refused', () => {
+    expect(checkClaims([claim(0, 'ok'), claim(2, 'failed', true)])).toBeUndefined();
+    expect(checkClaims([claim(0, 'unknown'), claim(2, 'failed', true)])).toBeUndefined();
+    expect(checkClaims([claim(0, 'ok'), claim(2, 'ok')])).toEqual(named('duplicated write'));
+    // An error that a row caused which was rolled back, or which came only later.
+    expect(checkClaims([claim(0, 'failed'), claim(0, 'failed', true)])).toEqual(
+      named('dirty error'),
+    );
+    expect(checkClaims([claim(0, 'failed', true), claim(2, 'ok')])).toEqual(named('dirty error'));
   });
 });
 

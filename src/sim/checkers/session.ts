@@ -14,8 +14,8 @@ export function checkSessions(history: readonly SessionOperation[]): Anomaly | u
   for (const { session, kind, version, fate, client, invokedAt } of history) {
     if (fate !== 'ok') continue;
     const detail = `session ${session} of client ${client} has ${version} at ${invokedAt}, had`;
-    const written = wrote.get(session) ?? 0;
-    const seen = saw.get(session) ?? 0;
+    const written = wrote.get(session) ?? -1;
+    const seen = saw.get(session) ?? -1;
     if (version < written) return { name: 'own write unseen', detail: `${detail} ${written}` };
     if (version < seen) return { name: 'non-monotonic session', detail: `${detail} ${seen}` };
     (kind === 'write' ? wrote : saw).set(session, version);

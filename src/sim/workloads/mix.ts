@@ -1,0 +1,62 @@
+import { type Random, randomBelow } from '../../base/index.ts';
+import type { Database } from '../../client/index.ts';
+import { Bank } from './bank.ts';
+import { Claims } from './claims.ts';
+import { Counter } from './counter.ts';
+import { Lists } from './lists.ts';
+import { Registers } from './registers.ts';
+import { Rows } from './rows.ts';
+import { Schemas } from './schemas.ts';
+import { Sizes } from './sizes.ts';
+import { History } from './told.ts';
+import { Versions } from './versions.ts';
+import type { Actor, Workload } from './workload.ts';
+
+/** All workloads at once; how much of each is drawn beforehand. */
+export class Mix {
+  readonly history = new History();
+  readonly workloads: readonly Workload[];
+  readonly #weights: readonly number[];
+  readonly #total: number;
+
+  /** `drift`: so much slower than true time may clocks of servers run. */
+  constructor(random: Random, drift: number) {
+    const weighted: readonly (readonly [Workload, readonly number[]])[] = [
+      [new Rows(this.history), [0.3, 0.5, 0.7]],
+      [new Counter(), [0, 0.1]],
+      [new Bank(), [0, 0.2]],
+      [new Lists(), [0, 0.2, 0.4]],
+      [new Registers(), [0, 0.2, 0.4]],
+      [new Versions(drift), [0, 0.2]],
+      [new Claims(), [0, 0.1]],
+      [new Schemas(), [0, 0.05]],
+      [new Sizes(), [0, 0.02]],
+    ];
+    this.workloads = weighted.map(([workload]) => workload);
+    this.#weights = weighted.map(([, choices]) => choices[randomBelow(random, choices.length)]);
+    this.#total = this.#weights.reduce((sum, weight) => sum + weight, 0);
+  }
+
+  /** One operation of one workload. */
+  step(actor: Actor): Promise<void> {
+    let draw = actor.random.float() * this.#total;
+    const chosen = this.#weights.findIndex((weight) => {
+      draw -= weight;
+      return draw < 0;
+    });
+    return this.workloads[Math.max(0, chosen)].step(actor);
+  }
+
+  /** Judges all histories. */
+  async check(database: Database, now: () => number): Promise<void> {
+    for (const workload of this.workloads) await workload.check(database, now);
+  }
+}
+
+/** The tables of all workloads. May be repeated. */
+export async function createTables(
+  database: Database,
+  workloads: readonly Workload[],
+): Promise<void> {
+  await database.executeMultiple(workloads.map(({ tables }) => tables).join('\n'));
+}

@@ -1,0 +1,32 @@
+import type { Random } from '../../base/index.ts';
+import type { Database } from '../../client/index.ts';
+import type { Fate } from '../checkers/index.ts';
+
+/** Who runs operations: one client of the cluster, which does one thing after another. */
+export interface Actor {
+  readonly number: number;
+  readonly database: Database;
+  readonly random: Random;
+  /** In milliseconds, of one clock that all actors share. */
+  now(): number;
+  pause(): Promise<void>;
+}
+
+/** One use of a database and the judgement over it. Needs nothing but the public client, a clock and randomness. */
+export interface Workload {
+  readonly name: string;
+  /** SQL that may run twice: the tables, and what is in them at first. */
+  readonly tables: string;
+  /** One operation. Throws Violation for an answer that is wrong by itself, and what faults do not explain. */
+  step(actor: Actor): Promise<void>;
+  /** When all operations have ended and the cluster is well: reads what is left and judges the whole history. */
+  check(database: Database, now: () => number): Promise<void>;
+}
+
+/** The beginning and the end of an operation, for histories. */
+export function span(actor: Actor, invokedAt: number, fate: Fate) {
+  return { client: actor.number, invokedAt, completedAt: actor.now(), fate };
+}
+
+/** Milliseconds for one call with all its retries. */
+export const CALL_MS = 4_000;
