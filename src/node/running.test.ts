@@ -12,6 +12,7 @@ import { request } from './testing/cluster.ts';
 
 /** A desk whose threads are played by the test. */
 class Hall {
+  readonly clock = new ManualClock();
   readonly seals = new SealBook(new FateBook());
   readonly gate = new Gate(this.seals, 1 << 20, () => undefined);
   readonly posted: SessionMessage[] = [];
@@ -20,7 +21,7 @@ class Hall {
   constructor() {
     const port = { post: (message: SessionMessage) => void this.posted.push(message) };
     this.desk = new Desk({
-      clock: new ManualClock(),
+      clock: this.clock,
       machine: new Target(port, false),
       readers: [new Target(port, true)],
       seals: this.seals,
@@ -56,7 +57,7 @@ class Hall {
     answer: Pick<Answer, 'observed' | 'end'>,
     state: Answer['state'] = { transaction: 'none', aborted: false, home: false },
   ): void {
-    const submit = this.posted.at(-1);
+    const submit = this.posted.findLast(({ kind }) => kind === 'submit');
     if (submit?.kind !== 'submit') throw new Error('nothing was submitted');
     const { request: number, session } = submit;
     this.desk.answer({ kind: 'answer', session, request: number, rows: [], state, ...answer });
@@ -120,6 +121,30 @@ test('a write whose epoch is remembered no more has an unknown outcome: it may h
   expect(outcome.result).toMatchObject({
     kind: 'failed',
     failure: { code: 'OUTCOME_UNKNOWN', outcome: 'unknown', retryable: false, dqliteCode: 10 },
+  });
+});
+
+describe('a thread was told to interrupt', () => {
+  const failure = { code: 'SQLITE_INTERRUPT', message: '', rawCode: 9, retryable: false };
+  const observed = { ...WROTE, sequence: 0, wrote: false };
+
+  test('for the deadline: TIMEOUT, whichever clock was first', () => {
+    const hall = new Hall();
+    const outcome = hall.run({ timeoutMs: 100 });
+    hall.clock.advance(200);
+    hall.answer({ observed, end: { kind: 'failed', failure, results: [] } });
+    hall.gate.committed(logIndex(2));
+    expect(outcome.result).toMatchObject({
+      failure: { code: 'TIMEOUT', outcome: 'rolled-back', retryable: true },
+    });
+  });
+
+  test('by the client: SQLITE_INTERRUPT', () => {
+    const hall = new Hall();
+    const outcome = hall.run({ timeoutMs: 100 });
+    hall.answer({ observed, end: { kind: 'failed', failure, results: [] } });
+    hall.gate.committed(logIndex(2));
+    expect(outcome.result).toMatchObject({ failure: { code: 'SQLITE_INTERRUPT' } });
   });
 });
 

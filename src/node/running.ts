@@ -1,5 +1,5 @@
 import { assert, type LogIndex, logIndex } from '../base/index.ts';
-import type { Answer, RequestEnd, StatementResult } from '../machine/index.ts';
+import type { Answer, RequestEnd, SqlFailure, StatementResult } from '../machine/index.ts';
 import type {
   AnswerSink,
   NodeRequest,
@@ -393,8 +393,15 @@ export class Running implements RunningRequest, GateOwner, Limited {
     const failure =
       observed.kind === 'speculative' && observed.wrote
         ? failures.afterCommit(end.failure, end.results.length, leader)
-        : this.#withOutcome(failures.fromSql(end.failure, leader));
+        : this.#withOutcome(failures.fromSql(this.#explained(end.failure), leader));
     return { kind: 'failed', failure, results: end.results, inTransaction };
+  }
+
+  /** A thread that is told to interrupt does not know that it was for the deadline. */
+  #explained(failure: SqlFailure): SqlFailure {
+    if (!this.#expired || this.#interrupted || failure.code !== 'SQLITE_INTERRUPT') return failure;
+    const message = 'the request ran into its deadline';
+    return { ...failure, code: 'TIMEOUT', message, retryable: true };
   }
 
   /** Nothing was written: a write was rolled back, unless its transaction goes on. What the transaction before came to is not known here. */
