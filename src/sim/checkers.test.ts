@@ -6,7 +6,7 @@ import { Invariants } from './invariants.ts';
 import { loadSqlite, sha256, turn } from './platform.ts';
 import type { Profile } from './profile.ts';
 import { runSeed } from './run.ts';
-import type { History } from './workloads/index.ts';
+import type { History, Lie } from './workloads/index.ts';
 import { DATABASE, sameState, type World } from './world.ts';
 
 // A checker that never fires proves nothing: each is shown what it must not overlook.
@@ -135,6 +135,27 @@ describe('whole runs with something planted', () => {
     });
     await expect(run).rejects.toThrow('TX');
   }, 60_000);
+
+  test.each<[string, Lie, string]>([
+    ['rows', 'lost write', 'ACK|LIN'],
+    ['rows', 'wrong outcome', 'wrong outcome'],
+    ['counter', 'stale transaction', 'TX'],
+    ['bank', 'torn transaction', 'torn transaction'],
+    ['bank', 'stale transaction', 'lost update|torn transaction'],
+    ['lists', 'wrong outcome', 'dirty read'],
+    ['lists', 'stale transaction', 'G-single|G2|real time|stale read|inconsistency'],
+    ['registers', 'stale read', 'stale read|not linearizable'],
+    ['registers', 'stale transaction', 'stale read|not linearizable'],
+    ['versions', 'stale read', 'staler than claimed'],
+    ['versions', 'stale session', 'own write unseen|non-monotonic session'],
+    ['claims', 'repeated write', 'dirty error'],
+    ['claims', 'wrong outcome', 'wrong outcome|dirty error'],
+  ])('%s: %s', async (only, lie, name) => {
+    const platform = { module: loadSqlite(), hash: sha256, turn };
+    const profile = { ...calm, only, thinkMs: 50 };
+    const run = runSeed({ ...platform, seed: 1, hours: 0.0015, profile, lie });
+    await expect(run).rejects.toThrow(new RegExp(name));
+  });
 
   test('disks that report syncs without doing them', async () => {
     const harsh = { ...calm, faultEveryMs: 300, downMs: 100, powerLossShare: 1 };

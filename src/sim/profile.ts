@@ -26,6 +26,8 @@ export interface Profile {
   readonly downMs: number;
   readonly partitionMs: number;
   readonly thinkMs: number;
+  /** The name of the only workload. Default: the seed draws a mix. */
+  readonly only?: string | undefined;
   /** Mean time between two changes of the membership; 0 = none. */
   readonly churnEveryMs: number;
   /** Share of these changes that begin with a machine whose disk is damaged or emptied. */

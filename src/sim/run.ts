@@ -2,7 +2,7 @@ import type { Client as ClusterClient, Database } from '../client/index.ts';
 import { BeyondAtlas } from './beyond-atlas.ts';
 import { Faults } from './faults.ts';
 import { drawProfile, type Profile, type ProfileName } from './profile.ts';
-import { Client, type History } from './workloads/index.ts';
+import { Client, type History, type Lie, lying } from './workloads/index.ts';
 import { DATABASE, type Platform, streamOf, World } from './world.ts';
 
 /** After the faults stop, the cluster must serve within this simulated time. */
@@ -17,7 +17,9 @@ export interface RunOptions extends Platform {
   readonly trace?: ((line: string) => void) | undefined;
   /** Instead of what the seed draws. */
   readonly profile?: Partial<Profile> | undefined;
-  /** Runs beside the clients and does what must not happen, to show that somebody notices. */
+  /** Clients get databases that do not tell the truth, to show that somebody notices. */
+  readonly lie?: Lie | undefined;
+  /** Runs beside the clients and does what must not happen, for the same reason. */
   readonly sabotage?: ((world: World, history: History) => Promise<void>) | undefined;
 }
 
@@ -95,8 +97,10 @@ class Run {
   #startClients(): RunningClient[] {
     return Array.from({ length: this.#world.profile.clients }, (_, number) => {
       const connection = this.#world.client(`client-${number}`);
+      const database = connection.database(DATABASE);
+      const { lie } = this.#options;
       const client = new Client({
-        database: connection.database(DATABASE),
+        database: lie === undefined ? database : lying(database, lie),
         mix: this.#world.mix,
         random: this.#world.stream(`client ${number}`),
         scheduler: this.#world.scheduler,

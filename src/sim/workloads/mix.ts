@@ -19,8 +19,8 @@ export class Mix {
   readonly #weights: readonly number[];
   readonly #total: number;
 
-  /** `drift`: so much slower than true time may clocks of servers run. */
-  constructor(random: Random, drift: number) {
+  /** `drift`: so much slower than true time may clocks of servers run. `only`: the name of a workload that has all the time. */
+  constructor(random: Random, drift: number, only?: string) {
     const weighted: readonly (readonly [Workload, readonly number[]])[] = [
       [new Rows(this.history), [0.3, 0.5, 0.7]],
       [new Counter(), [0, 0.1]],
@@ -33,7 +33,10 @@ export class Mix {
       [new Sizes(), [0, 0.02]],
     ];
     this.workloads = weighted.map(([workload]) => workload);
-    this.#weights = weighted.map(([, choices]) => choices[randomBelow(random, choices.length)]);
+    this.#weights = weighted.map(([{ name }, choices]) => {
+      const weight = choices[randomBelow(random, choices.length)];
+      return only === undefined ? weight : Number(name === only);
+    });
     this.#total = this.#weights.reduce((sum, weight) => sum + weight, 0);
   }
 

@@ -18,7 +18,7 @@ import { type Actor, CALL_MS, span, type Workload } from './workload.ts';
 
 const AGES_MS = [50, 300, 2000, 10_000];
 const READ = 'SELECT v FROM version WHERE id = 1';
-const RAISE = 'UPDATE version SET v = v + 1 WHERE id = 1 RETURNING v';
+const RAISE = ['UPDATE version SET v = v + 1 WHERE id = 1', READ];
 
 /** A number that only grows: sessions never look back, and answers of any replica are at most as old as was asked for. */
 export class Versions implements Workload {
@@ -63,7 +63,7 @@ export class Versions implements Workload {
     const { number, session } = this.#sessionOf(actor);
     const invokedAt = actor.now();
     try {
-      const { rows } = await session.execute(RAISE, [], { timeoutMs: CALL_MS });
+      const [, { rows }] = await session.batch(RAISE, 'write', { timeoutMs: CALL_MS });
       const version = Number(rows[0].v);
       const operation = { ...span(actor, invokedAt, 'ok'), version };
       this.#sessions.push({ ...operation, session: number, kind: 'write' });
