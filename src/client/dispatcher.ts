@@ -1,6 +1,6 @@
 import { type Outcome, QuorateError } from '../base/index.ts';
 import type { Call } from './call.ts';
-import { failureDetails, NotAnswered, withOutcome } from './errors.ts';
+import { failureDetails, isInterruption, NotAnswered, withOutcome } from './errors.ts';
 import type { LeaderTracker } from './leader-tracker.ts';
 import type { Link } from './link.ts';
 import type { LinkPool } from './link-pool.ts';
@@ -8,14 +8,6 @@ import type { ReadFrom } from './types.ts';
 
 /** Refusals that may be followed up at once; later ones wait. */
 const IMMEDIATE_RETRIES = 2;
-
-/** How a server says that it ended a request because it was told to. */
-const INTERRUPTED: ReadonlySet<string> = new Set([
-  'SQLITE_INTERRUPT',
-  'INTERRUPTED',
-  'TIMEOUT',
-  'ABORTED',
-]);
 
 /** Something to be done on one node, and what is known about doing it again on another. */
 export interface Task<T> {
@@ -110,7 +102,7 @@ export class Dispatcher {
     }
     if (!(error instanceof QuorateError)) throw error;
     if (link === undefined) throw error;
-    if (call.ended !== undefined && INTERRUPTED.has(error.code)) {
+    if (call.ended !== undefined && isInterruption(error)) {
       throw task.write ? withOutcome(call.ended, outcomeOfAll(error), false) : call.ended;
     }
     failed.add(link.address);

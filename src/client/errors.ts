@@ -38,6 +38,19 @@ export function failureError(failure: ExtensionFailure): QuorateError {
   return error;
 }
 
+/** How a server says that it ended a request because it was told to. */
+const INTERRUPTED: ReadonlySet<string> = new Set([
+  'SQLITE_INTERRUPT',
+  'INTERRUPTED',
+  'TIMEOUT',
+  'ABORTED',
+]);
+
+/** Whether a failure may be that of a statement that was interrupted because its call had ended. */
+export function isInterruption({ code }: QuorateError): boolean {
+  return INTERRUPTED.has(code);
+}
+
 /** The same error with another outcome. */
 export function withOutcome(
   error: QuorateError,

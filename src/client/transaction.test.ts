@@ -241,6 +241,21 @@ test('a statement that times out takes the transaction with it', async () => {
   expect(cluster.a.requests.slice(-2).map(({ type }) => type)).toEqual(['cancel', 'close-stream']);
 });
 
+test('what the server interrupted for the deadline is told as TIMEOUT', async () => {
+  const cluster = new FakeCluster();
+  obey(cluster.a, (request) => request.statements[0].sql === 'slow');
+  const { onRequest } = cluster.a;
+  cluster.a.onRequest = (request, peer) => {
+    if (request.type !== 'cancel') onRequest(request, peer);
+    else peer.fail(request.request, { code: 'SQLITE_INTERRUPT', inTransaction: false });
+  };
+  const db = cluster.client.database('d');
+  const tx = await cluster.clock.until(db.transaction('write'));
+  const run = tx.execute('slow', [], { timeoutMs: 100 });
+  expect(await failure(cluster, run)).toMatchObject({ code: 'TIMEOUT', outcome: 'rolled-back' });
+  expect(tx.closed).toBe(true);
+});
+
 test('savepoint: released when the function returns, rolled back when it throws', async () => {
   const cluster = new FakeCluster();
   obey(cluster.a);

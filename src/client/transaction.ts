@@ -2,7 +2,7 @@ import { type LogIndex, QuorateError } from '../base/index.ts';
 import type { Call } from './call.ts';
 import type { ClientCore } from './client.ts';
 import { connectionLost, outcomeUnknown } from './dispatcher.ts';
-import { atStatement, failureDetails, NotAnswered, withOutcome } from './errors.ts';
+import { atStatement, failureDetails, isInterruption, NotAnswered, withOutcome } from './errors.ts';
 import { ExecutorBase, type Performed, type Request } from './executor.ts';
 import type { Link, LinkStream, RowsHandler, Run } from './link.ts';
 import { mayCommit, mayEnd } from './read-only.ts';
@@ -138,7 +138,10 @@ export class RemoteTransaction extends ExecutorBase implements Transaction {
       const address = end.nodeId === link.nodeId ? link.nodeAddress : '';
       return { end, executedBy: { id: end.nodeId, address } };
     } catch (error) {
-      throw this.#judge(error, request);
+      const judged = this.#judge(error, request);
+      if (call.ended === undefined || !(judged instanceof QuorateError)) throw judged;
+      if (judged.code === call.ended.code || !isInterruption(judged)) throw judged;
+      throw withOutcome(call.ended, judged.outcome, judged.outcome === 'rolled-back');
     }
   }
 
