@@ -132,8 +132,9 @@ describe('a thread was told to interrupt', () => {
     const hall = new Hall();
     const outcome = hall.run({ timeoutMs: 100 });
     hall.clock.advance(200);
-    hall.answer({ observed, end: { kind: 'failed', failure, results: [] } });
+    // Nothing is left to wait for when the answer comes.
     hall.gate.committed(logIndex(2));
+    hall.answer({ observed, end: { kind: 'failed', failure, results: [] } });
     expect(outcome.result).toMatchObject({
       failure: { code: 'TIMEOUT', outcome: 'rolled-back', retryable: true },
     });
