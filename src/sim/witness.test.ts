@@ -138,8 +138,9 @@ test('ES: a leader that too few have voted for', () => {
   one.tells(LEADS, elected);
 });
 
-test('QUIET: a leader that is no voter', () => {
-  const [one] = subjects();
+test('QUIET: a leader that is no voter, as was committed', () => {
+  const [one, two] = subjects();
+  two.tells({ commit: at(1) }, commits(1, command(1, 'a')));
   one.tells({}, configuration(1, [2n, 3n]));
   expect(() => one.tells(LEADS, elected)).toThrow('QUIET');
 });

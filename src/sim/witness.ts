@@ -284,7 +284,11 @@ export class Witness implements ConsensusWatch, Holder {
   /** ES, QUIET and LC. */
   #becomesLeader(term: Term, raft: RaftView): void {
     this.#invariants.leads(this.#id, term);
-    if (!this.#configurations.mayLead(this.#id)) {
+    // A voter that is to be removed may be needed until that is committed (thesis 4.2.2), also after a restart.
+    const { newest } = this.#configurations;
+    const settled = this.#invariants.committedTerm(newest);
+    const decided = settled !== undefined && settled === raft.termOf(newest);
+    if (!this.#configurations.mayLead(this.#id) && decided) {
       throw new Violation('QUIET', `${this.#id} leads term ${term} and is no voter`);
     }
     this.#invariants.elected(this.#id, term, this.#configurations.voters);
