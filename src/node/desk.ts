@@ -45,7 +45,10 @@ export interface DeskServices {
   confirm(asker: ReadAsker): void;
   /** Fetches a read index from the leader. */
   askLeader(asker: IndexAsker): void;
+  /** How old this replica is at most, as far as it was proven. */
   staleness(): { readonly ageMs: number; readonly lag: number };
+  /** The leader, asked at `at`, named `index`. */
+  proven(index: LogIndex, at: number): void;
 }
 
 export interface DeskOptions {
@@ -125,6 +128,9 @@ export class Desk {
   }
   staleness(): { readonly ageMs: number; readonly lag: number } {
     return this.#services.staleness();
+  }
+  proven(index: LogIndex, at: number): void {
+    this.#services.proven(index, at);
   }
 
   openSession(options: SessionOptions): Session {

@@ -278,7 +278,8 @@ export class NodeCore {
         commit: () => this.raft.commit,
         confirm: (asker) => this.rounds.ask(asker),
         askLeader: (asker) => this.#askLeader(asker),
-        staleness: () => this.staleness(),
+        staleness: () => this.#provenStaleness(),
+        proven: (index, at) => this.replica.proven(index, at),
       },
     });
   }
@@ -439,6 +440,14 @@ export class NodeCore {
     const { ageMs, lag } = this.replica.staleness();
     if (this.raft.role !== 'leader') return { ageMs, lag };
     return { ageMs, lag: this.raft.commit - this.replica.applied.index };
+  }
+
+  /** The same as a bounded read needs it: time that messages spend on their way counts. A C leader cannot be asked; its word is taken. */
+  #provenStaleness(): { readonly ageMs: number; readonly lag: number } {
+    const { leader } = this;
+    const { ageMs, lag } = this.staleness();
+    if (leader !== undefined && this.kinds.isC(leader.id)) return { ageMs, lag };
+    return { ageMs: this.replica.provenAgeMs(), lag };
   }
 
   /** On a leader: begins a read round, unless one begun by this is under way, so that its age becomes known. */

@@ -21,7 +21,10 @@ export class Replica {
   readonly history: History;
   readonly feed: Feed;
   readonly applied: IndexWaiters;
+  /** Judged by what the leader says of itself. */
   readonly freshness = new Freshness();
+  /** Judged by answers to questions that were asked here, or by read rounds. */
+  readonly proof = new Freshness();
   readonly #clock: Clock;
 
   constructor(
@@ -51,13 +54,20 @@ export class Replica {
 
   /** A read round that began at `at` was confirmed: what was committed then is at or below `index`. */
   current(index: LogIndex, at: number): void {
+    this.proven(index, at);
+  }
+
+  /** The leader was asked at `at` and named `index`: what was committed then is at or below it. */
+  proven(index: LogIndex, at: number): void {
     this.freshness.heard(index, this.applied.index, at);
+    this.proof.heard(index, this.applied.index, at);
   }
 
   /** The machine has applied up to `index`. */
   advance(index: LogIndex): void {
     this.feed.applied(index);
     this.freshness.applied(index);
+    this.proof.applied(index);
     this.applied.advance(index);
   }
 
@@ -67,6 +77,11 @@ export class Replica {
     this.fates.snapshot(info.index, info.term);
     this.feed.resume(info.index);
     this.advance(info.index);
+  }
+
+  /** The same by what was asked for here, whatever time messages take; what the leader tells by itself may have been under way for long. */
+  provenAgeMs(): number {
+    return this.proof.at(this.#clock.now(), this.applied.index).ageMs;
   }
 
   staleness(): { readonly ageMs: number; readonly lag: number } {

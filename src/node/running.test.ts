@@ -37,6 +37,7 @@ class Hall {
         confirm: () => undefined,
         askLeader: () => undefined,
         staleness: () => ({ ageMs: 0, lag: 0 }),
+        proven: () => undefined,
       },
     });
     this.seals.begin(1, logIndex(1));

@@ -230,17 +230,27 @@ export class Running implements RunningRequest, GateOwner, Limited {
     const { ageMs, lag } = this.#desk.staleness();
     const tooOld = maxStalenessMs !== undefined && ageMs > maxStalenessMs;
     const tooFar = maxStalenessEntries !== undefined && lag > maxStalenessEntries;
-    if (tooOld && !asked && this.#desk.isLeader()) this.#becomeCurrent();
+    if (tooOld && !asked) this.#becomeCurrent();
     else if (tooOld || tooFar) this.#fail(failures.tooStale(ageMs, lag));
     else this.#toReaderNow();
   }
 
-  /** A leader does not hear from others how old it is: it must ask whether it still leads. */
+  /** How old it is, a leader learns by asking whether it still leads, and everybody else by asking the leader. */
   #becomeCurrent(): void {
     const check = (): void => {
       if (!this.#done) this.#checkStaleness(true);
     };
-    this.#desk.confirm({ confirmed: check, failed: check });
+    if (this.#desk.isLeader()) {
+      this.#desk.confirm({ confirmed: check, failed: check });
+      return;
+    }
+    const askedAt = this.#desk.now();
+    this.#desk.askLeader((index) => {
+      if (index !== undefined) this.#desk.proven(index, askedAt);
+      if (this.#done) return;
+      if (index === undefined) check();
+      else this.#cancelWait = this.#desk.applied.when(index, check);
+    });
   }
 
   #toReaderNow(): void {
