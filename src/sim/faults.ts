@@ -49,7 +49,9 @@ export class Faults {
     this.#network.heal();
     this.#network.calm();
     const { processes } = this.#fleet;
-    for (const { disk } of processes) {
+    for (const process of processes) {
+      process.disarm();
+      const { disk } = process;
       disk.setCapacity(Number.POSITIVE_INFINITY);
       disk.slowDown(1);
     }
@@ -105,7 +107,8 @@ export class Faults {
 
   /** Deaths; never of so many that no majority is left. */
   #die(kind: FaultKind, member: SimulatedProcess, random: Random): string | undefined {
-    const running = this.#fleet.processes.filter((each) => each.running);
+    // Who has a failing call ahead is as good as dead.
+    const running = this.#fleet.processes.filter((each) => each.running && !each.doomed);
     if (!member.running || member.damaged || running.length - 1 < this.#fleet.processes.length / 2)
       return undefined;
     const again = (): void => {
@@ -133,7 +136,10 @@ export class Faults {
   #cut(random: Random, cuts: readonly (readonly [string, string])[]): string | undefined {
     if (cuts.length === 0) return undefined;
     for (const [from, to] of cuts) this.#network.cut(from, to);
-    this.#scheduler.after(around(random, this.#profile.partitionMs), () => this.#network.heal());
+    this.#scheduler.after(around(random, this.#profile.partitionMs), () => {
+      if (this.#stopped) return;
+      for (const [from, to] of cuts) this.#network.mend(from, to);
+    });
     return cuts.map(([from, to]) => `${short(from)}>${short(to)}`).join(' ');
   }
 }

@@ -63,7 +63,8 @@ export class SimulatedNetwork {
     string,
     { host: string; accept: (connection: Connection) => void }
   >();
-  readonly #cut = new Set<string>();
+  /** How many partitions cut a link in this direction. */
+  readonly #cut = new Map<string, number>();
   readonly #links = new Set<Link>();
   readonly #paused = new Map<string, number>();
 
@@ -89,7 +90,16 @@ export class SimulatedNetwork {
 
   /** Cuts everything that flows from one host to another; the other direction stays. */
   cut(from: string, to: string): void {
-    this.#cut.add(`${from}>${to}`);
+    const link = `${from}>${to}`;
+    this.#cut.set(link, (this.#cut.get(link) ?? 0) + 1);
+  }
+
+  /** Takes one cut back. */
+  mend(from: string, to: string): void {
+    const link = `${from}>${to}`;
+    const cuts = (this.#cut.get(link) ?? 0) - 1;
+    if (cuts > 0) this.#cut.set(link, cuts);
+    else if (this.#cut.delete(link)) this.#release();
   }
 
   /** Latencies stay; nothing is lost, repeated, reset, slowed down or stalled any more. */
@@ -100,6 +110,10 @@ export class SimulatedNetwork {
 
   heal(): void {
     this.#cut.clear();
+    this.#release();
+  }
+
+  #release(): void {
     for (const link of this.#links) link.release();
   }
 

@@ -147,7 +147,8 @@ export class SimulatedProcess {
   /** This life ended by itself: that is a defect, unless a fault explains it. */
   #ended(error: unknown): void {
     const excuse = this.#excuse;
-    if (excuse !== undefined) {
+    // Only what a failed call explains: a broken assertion after it is a defect like any other.
+    if (excuse !== undefined && String(error).includes('the disk failed')) {
       this.stop(false);
       excuse();
     } else if (this.damaged && error instanceof QuorateError && DAMAGE.has(error.code)) {
@@ -159,6 +160,15 @@ export class SimulatedProcess {
   /** One of the next disk calls goes wrong; `then` is called when the process has died of it. */
   failCall(calls: number, fault: DiskFault, then: () => void): void {
     this.#trouble = { left: calls, fault, then };
+  }
+
+  get doomed(): boolean {
+    return this.#trouble !== undefined;
+  }
+
+  /** No call goes wrong any more. */
+  disarm(): void {
+    this.#trouble = undefined;
   }
 
   #faultOf(): DiskFault | undefined {
