@@ -8,6 +8,11 @@ import { DATABASE, type Platform, streamOf, World } from './world.ts';
 /** After the faults stop, the cluster must serve within this simulated time. */
 const LIVENESS_MS = 30_000;
 
+/** Runs under faults of such a length have so many acknowledged writes, or are longer by so many halves of themselves. */
+const LONG_MS = 30_000;
+const ENOUGH_WRITES = 50;
+const ROUNDS_MORE = 6;
+
 export interface RunOptions extends Platform {
   readonly seed: number;
   readonly hours: number;
@@ -79,6 +84,11 @@ class Run {
     const beyondAtlas = profile.beyondAtlas ? new BeyondAtlas(world) : undefined;
     beyondAtlas?.start(durationMs);
     await world.advance(durationMs);
+    // What is long enough to find something goes on until something has happened.
+    for (let more = 0; durationMs >= LONG_MS && more < ROUNDS_MORE; more++) {
+      if (world.mix.history.count('ok') >= ENOUGH_WRITES) break;
+      await world.advance(durationMs / 2);
+    }
     const calmDown = async (): Promise<void> => {
       await faults.end();
       await Promise.all([churn.stop(), endClients(clients)]);
@@ -126,9 +136,9 @@ class Run {
   #report(faults: number): RunReport {
     const { scheduler, trace, invariants, mix } = this.#world;
     const { history } = mix;
-    const [acknowledged, rolledBack, unknown] = (['ok', 'failed', 'unknown'] as const).map((fate) =>
-      history.count(fate),
-    );
+    const { acknowledged } = mix;
+    const rolledBack = history.count('failed');
+    const unknown = history.count('unknown');
     const { reads } = history;
     trace.numbers(scheduler.now(), scheduler.executed);
     trace.numbers(acknowledged, rolledBack, unknown, reads);
