@@ -20,6 +20,10 @@ export class Bank implements Workload {
   readonly #told = new Map<number, Fate>();
   #lastId = 0;
 
+  get acknowledged(): number {
+    return [...this.#told.values()].filter((fate) => fate === 'ok').length;
+  }
+
   step(actor: Actor): Promise<void> {
     const kind = actor.random.float();
     if (kind < 0.4) return this.#transfer(actor);

@@ -16,6 +16,10 @@ export class Claims implements Workload {
   readonly #told = new Map<number, Fate>();
   #attempts = 0;
 
+  get acknowledged(): number {
+    return [...this.#told.values()].filter((fate) => fate === 'ok').length;
+  }
+
   async step(actor: Actor): Promise<void> {
     const number = this.#attempts++;
     const key = Math.floor(number / RIVALS);

@@ -20,6 +20,12 @@ export class Lists implements Workload {
   readonly #slots = Array.from({ length: KEYS }, (_, key) => ({ key, values: 0 }));
   #lastKey = KEYS - 1;
 
+  get acknowledged(): number {
+    return this.#history.filter(({ fate, steps }) => {
+      return fate === 'ok' && steps.some(({ kind }) => kind === 'append');
+    }).length;
+  }
+
   async step(actor: Actor): Promise<void> {
     const draw = actor.random.float();
     if (draw < 0.35) await this.#batch(actor, this.#plan(actor, 0.6), 'write');

@@ -40,6 +40,11 @@ export class Mix {
     this.#total = this.#weights.reduce((sum, weight) => sum + weight, 0);
   }
 
+  /** Writes of all workloads that clients were told are committed. */
+  get acknowledged(): number {
+    return this.workloads.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
+  }
+
   /** One operation of one workload. */
   step(actor: Actor): Promise<void> {
     let draw = actor.random.float() * this.#total;

@@ -19,6 +19,10 @@ export class Registers implements Workload {
   /** Keys that no order was found for in time. */
   undecided = 0;
 
+  get acknowledged(): number {
+    return this.#history.filter(({ fate, kind }) => fate === 'ok' && kind !== 'read').length;
+  }
+
   step(actor: Actor): Promise<void> {
     const kind = actor.random.float();
     const key = randomBelow(actor.random, KEYS);

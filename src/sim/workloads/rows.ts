@@ -18,6 +18,10 @@ export class Rows implements Workload {
     this.#history = history;
   }
 
+  get acknowledged(): number {
+    return this.#history.count('ok');
+  }
+
   step(actor: Actor): Promise<void> {
     const kind = actor.random.float();
     if (kind < 0.65) return this.#insert(actor);

@@ -7,6 +7,7 @@ import { type Actor, CALL_MS, type Workload } from './workload.ts';
 export class Schemas implements Workload {
   readonly name = 'schemas';
   readonly tables = '';
+  acknowledged = 0;
   readonly #owners = new Set<number>();
 
   step(actor: Actor): Promise<void> {
@@ -28,6 +29,7 @@ export class Schemas implements Workload {
         { timeoutMs: CALL_MS },
       );
       this.#owners.add(number);
+      this.acknowledged++;
     } catch (error) {
       expectQuorateError(error);
     }

@@ -9,6 +9,8 @@ export class Sizes implements Workload {
   readonly name = 'sizes';
   readonly tables = 'CREATE TABLE IF NOT EXISTS blobs (id INTEGER PRIMARY KEY, v BLOB);';
 
+  acknowledged = 0;
+
   async step({ database, random }: Actor): Promise<void> {
     const kind = random.float();
     const size = randomBelow(random, 200_000);
@@ -25,6 +27,7 @@ export class Sizes implements Workload {
           { timeoutMs: CALL_MS },
         );
       }
+      this.acknowledged++;
     } catch (error) {
       expectQuorateError(error);
     }

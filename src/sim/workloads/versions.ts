@@ -31,7 +31,7 @@ export class Versions implements Workload {
   readonly #versions: VersionOperation[] = [];
   readonly #current = new Map<number, { readonly number: number; session: Session }>();
   #lastSession = 0;
-  #acknowledged = 0;
+  acknowledged = 0;
 
   /** `drift`: so much slower than true time may clocks of servers run. */
   constructor(drift: number) {
@@ -68,7 +68,7 @@ export class Versions implements Workload {
       const operation = { ...span(actor, invokedAt, 'ok'), version };
       this.#sessions.push({ ...operation, session: number, kind: 'write' });
       this.#versions.push({ ...operation, kind: 'raise' });
-      this.#acknowledged++;
+      this.acknowledged++;
     } catch (error) {
       fateOf(error);
     }
@@ -113,7 +113,7 @@ export class Versions implements Workload {
     refuse(this.name, checkSessions(this.#sessions));
     refuse(this.name, checkStaleness(this.#versions, this.#drift));
     const row = await database.first(READ);
-    if (Number(row?.v) >= this.#acknowledged) return;
-    throw new Violation('TX', `raised ${this.#acknowledged} times, and is ${row?.v}`);
+    if (Number(row?.v) >= this.acknowledged) return;
+    throw new Violation('TX', `raised ${this.acknowledged} times, and is ${row?.v}`);
   }
 }

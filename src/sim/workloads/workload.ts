@@ -17,6 +17,8 @@ export interface Workload {
   readonly name: string;
   /** SQL that may run twice: the tables, and what is in them at first. */
   readonly tables: string;
+  /** Writes that clients were told are committed, by now. */
+  readonly acknowledged: number;
   /** One operation. Throws Violation for an answer that is wrong by itself, and what faults do not explain. */
   step(actor: Actor): Promise<void>;
   /** When all operations have ended and the cluster is well: reads what is left and judges the whole history. */
