@@ -21,13 +21,13 @@ export class BeyondAtlas {
       const { processes } = this.#world.fleet;
       const least = Math.floor(processes.length / 2) + 1;
       const count = least + randomBelow(random, processes.length - least + 1);
-      for (const process of processes) process.stop(true);
-      for (const process of processes.slice(0, count)) {
-        process.damaged = true;
-        const what = damageDisk(process.disk, random);
-        this.#world.say(`beyond the atlas: ${process.id} is damaged: ${what ?? 'nothing'}`);
+      for (const machine of processes) machine.stop(true);
+      for (const machine of processes.slice(0, count)) {
+        machine.damaged = true;
+        const what = damageDisk(machine.disk, random);
+        this.#world.say(`beyond the atlas: ${machine.id} is damaged: ${what ?? 'nothing'}`);
       }
-      for (const process of processes) void process.start('resume');
+      for (const machine of processes) void machine.start('resume');
     });
   }
 

@@ -49,9 +49,9 @@ export class Faults {
     this.#network.heal();
     this.#network.calm();
     const { processes } = this.#fleet;
-    for (const process of processes) {
-      process.disarm();
-      const { disk } = process;
+    for (const member of processes) {
+      member.disarm();
+      const { disk } = member;
       disk.setCapacity(Number.POSITIVE_INFINITY);
       disk.slowDown(1);
     }
