@@ -1,5 +1,5 @@
 // Mutation proof: builds the product with one deliberate bug after another and runs fresh seeds until the simulator
-// has found each. npm run mutants -- [--check] [--only NAME] [--seeds 200] [--first SEED] [--hours 0.01] [--profile NAME] [--jobs N]
+// has found each. npm run mutants -- [--check] [--only NAME,NAME] [--seeds 200] [--first SEED] [--hours 0.01] [--profile NAME,NAME] [--jobs N]
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildMutant, copyProject } from './mutants/build.js';
-import { MUTANTS, mutated } from './mutants/catalogue.js';
+import { MUTANTS, mutated, PROFILES } from './mutants/catalogue.js';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const HUNT = join(ROOT, 'scripts', 'mutants', 'hunt.js');
@@ -22,7 +22,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '200' },
     first: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     hours: { type: 'string', default: '0.01' },
-    profile: { type: 'string', default: '' },
+    profile: { type: 'string' },
     jobs: { type: 'string', default: String(availableParallelism()) },
   },
 });
@@ -34,9 +34,8 @@ if (values.check) {
 }
 const first = Number(values.first);
 const limit = Number(values.seeds);
-const chosen = MUTANTS.filter(
-  ({ name }) => values.only === undefined || name.includes(values.only),
-);
+const only = (values.only ?? '').split(',');
+const chosen = MUTANTS.filter(({ name }) => only.some((part) => name.includes(part)));
 const folder = mkdtempSync(join(tmpdir(), 'quorate-mutants-'));
 const pristine = join(folder, 'pristine');
 /** @type {Set<import('node:child_process').ChildProcess>} */
@@ -86,13 +85,18 @@ function run(program, args, cwd, line) {
   });
 }
 
+/** The profiles that the seeds of a mutant take in turn, as a list with commas. */
+function profilesOf(mutant) {
+  return values.profile ?? (mutant.profiles ?? PROFILES).join(',');
+}
+
 /** Runs seeds of one build. `stop`: only until one is caught. */
-async function hunt(build, stop, count) {
+async function hunt(build, profiles, stop, count) {
   const results = [];
   while (results.length < count) {
     const next = first + results.length;
     const left = count - results.length;
-    const args = [HUNT, build, values.hours, next, left, values.profile, stop].map(String);
+    const args = [HUNT, build, values.hours, next, left, profiles, stop].map(String);
     const code = await run(process.execPath, args, build, (text) => {
       if (text.startsWith('{')) results.push(JSON.parse(text));
     });
@@ -119,19 +123,20 @@ async function judge(mutant) {
   const startedAt = Date.now();
   const build = join(folder, mutant.name);
   const row = { name: mutant.name, rule: mutant.rule, seeds: 0, by: '', caught: false, seconds: 0 };
+  row.profiles = profilesOf(mutant);
   try {
     buildMutant(mutant, ROOT, pristine, build);
     if (mutant.directed !== undefined) {
       row.caught = await directed(build, mutant.directed);
       row.by = `${row.caught ? '' : 'NOT CAUGHT by '}test "${mutant.directed[1]}"`;
     } else {
-      const results = await hunt(build, 'stop', limit);
+      const results = await hunt(build, profilesOf(mutant), 'stop', limit);
       const last = results.at(-1);
       row.seeds = results.length;
       row.caught = last?.caught !== undefined;
       const invalid = results.filter((result) => result.invalid !== undefined);
       row.by =
-        last?.caught ??
+        (row.caught ? `${last.profileName}: ${last.caught}` : undefined) ??
         `NOT CAUGHT; ${invalid.length} seeds failed invalidly: ${invalid[0]?.invalid ?? ''}`;
       if (
         !row.caught &&
@@ -165,19 +170,29 @@ async function all(jobs) {
   return chosen.map(({ name }) => rows.find((row) => row.name === name));
 }
 
-/** The unchanged product must pass the seeds that caught mutants. */
-async function control(count) {
+/** The unchanged product must pass the seeds that caught mutants, with the same profiles. */
+async function control(rows) {
   const build = join(folder, 'control');
   buildMutant(undefined, ROOT, pristine, build);
-  const results = await hunt(build, 'go on', count);
-  const failed = results.filter(
-    ({ caught, invalid }) => caught !== undefined || invalid !== undefined,
-  );
-  for (const { seed, caught, invalid } of failed) {
-    console.log(`the product itself fails with seed ${seed}: ${caught ?? invalid}`);
+  const needed = new Map([[PROFILES.join(','), 1]]);
+  for (const { profiles, seeds, caught, by } of rows) {
+    if (!caught || by.startsWith('no seed')) continue;
+    needed.set(profiles, Math.max(seeds, needed.get(profiles) ?? 0));
   }
-  console.log(`unchanged: ${count - failed.length} of ${count} seeds passed`);
-  return failed.length === 0;
+  let failures = 0;
+  for (const [profiles, count] of needed) {
+    const results = await hunt(build, profiles, 'go on', count);
+    for (const { seed, profileName, caught, invalid } of results) {
+      if (caught === undefined && invalid === undefined) continue;
+      failures++;
+      const where = `seed ${seed} (${profileName ?? profiles})`;
+      console.log(`the product itself fails with ${where}: ${caught ?? invalid}`);
+    }
+    console.log(
+      `unchanged: ${results.length} seeds of ${profiles} run, ${failures} failures so far`,
+    );
+  }
+  return failures === 0;
 }
 
 function table(rows) {
@@ -194,12 +209,7 @@ try {
   copyProject(ROOT, pristine);
   console.log(`${chosen.length} mutants, seeds from ${first}, repeat with --first ${first}`);
   const rows = await all(Number(values.jobs));
-  const passed = await control(
-    Math.max(
-      1,
-      ...rows.map(({ seeds, caught, by }) => (caught && !by.startsWith('no seed') ? seeds : 0)),
-    ),
-  );
+  const passed = await control(rows);
   console.log(`\n${table(rows)}\n`);
   const missed = rows.filter(({ caught }) => !caught);
   console.log(`${rows.length - missed.length} caught, ${missed.length} missed`);

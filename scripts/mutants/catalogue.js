@@ -11,9 +11,13 @@ import { raft } from './raft.js';
  * @property {string} name
  * @property {string} rule what it breaks, as in docs/invariants.md
  * @property {[file: string, find: string, replacement: string][]} patches files relative to src/
+ * @property {readonly string[]} [profiles] the profiles of the simulator that its seeds take in turn; default: PROFILES
  * @property {[file: string, test: string]} [directed] a directed test that must fail, for what no random seed reaches
  * @property {[file: string, test: string]} [fallback] a directed test that must fail when no seed does, for what is rare
  */
+
+/** For mutants that do not say where they are most likely to show. */
+export const PROFILES = ['mixed', 'network', 'disk', 'threads'];
 
 /** @type {readonly Mutant[]} */
 export const MUTANTS = [...raft, ...log, ...node, ...pages];

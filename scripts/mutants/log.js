@@ -5,6 +5,7 @@ export const log = [
   {
     name: 'entries-acknowledged-before-sync',
     rule: 'L1',
+    profiles: ['disk', 'mixed'],
     patches: [
       [
         'log/segment-writer.ts',
@@ -27,6 +28,7 @@ export const log = [
   {
     name: 'metadata-not-synced',
     rule: 'DBA',
+    profiles: ['disk', 'mixed'],
     patches: [
       [
         'log/whole-file.ts',
@@ -38,6 +40,7 @@ export const log = [
   {
     name: 'new-file-without-directory-sync',
     rule: 'DBA',
+    profiles: ['disk', 'mixed'],
     patches: [
       [
         'log/whole-file.ts',
@@ -49,6 +52,7 @@ export const log = [
   {
     name: 'snapshot-not-synced',
     rule: 'L2',
+    profiles: ['disk', 'mixed'],
     patches: [
       [
         'log/snapshot-store.ts',
@@ -60,6 +64,7 @@ export const log = [
   {
     name: 'floor-not-lowered-before-truncation',
     rule: 'L7',
+    profiles: ['disk', 'mixed'],
     patches: [
       [
         'log/durable-log.ts',
@@ -71,6 +76,7 @@ export const log = [
   {
     name: 'unfinished-writes-stay-undurable',
     rule: 'L9',
+    profiles: ['disk', 'mixed'],
     patches: [
       [
         'log/load-directory.ts',

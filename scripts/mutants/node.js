@@ -16,6 +16,7 @@ export const node = [
   {
     name: 'propose-without-epoch-check',
     rule: 'M2',
+    profiles: ['threads', 'network', 'mixed'],
     patches: [
       [
         'node/leadership.ts',
@@ -50,6 +51,7 @@ export const node = [
   {
     name: 'connections-stay-after-revert',
     rule: 'M3',
+    profiles: ['threads', 'network', 'mixed'],
     patches: [
       [
         'machine/cluster-state.ts',
@@ -72,6 +74,7 @@ export const node = [
   {
     name: 'gate-ignores-errors',
     rule: 'M5',
+    profiles: ['threads', 'network', 'mixed'],
     patches: [
       [
         'node/gate.ts',
@@ -88,6 +91,7 @@ export const node = [
   {
     name: 'gate-ignores-writes-that-change-nothing',
     rule: 'M5',
+    profiles: ['threads', 'network', 'mixed'],
     patches: [
       [
         'machine/machine-core.ts',
@@ -99,6 +103,7 @@ export const node = [
   {
     name: 'gate-without-confirmation',
     rule: 'N4',
+    profiles: ['threads', 'network', 'mixed'],
     patches: [
       [
         'node/gate.ts',

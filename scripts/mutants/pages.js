@@ -53,6 +53,7 @@ export const pages = [
   {
     name: 'snapshot-of-uncommitted-pages',
     rule: 'S6',
+    profiles: ['threads', 'network', 'mixed'],
     patches: [
       [
         'machine/cuts.ts',

@@ -43,6 +43,7 @@ export const raft = [
   {
     name: 'vote-ignores-last-term',
     rule: 'LC',
+    profiles: ['network', 'threads', 'mixed'],
     patches: [
       [
         'raft/election.ts',
@@ -110,6 +111,7 @@ export const raft = [
   {
     name: 'commit-older-term-by-counting',
     rule: 'R3',
+    profiles: ['network', 'threads', 'mixed'],
     patches: [
       [
         'raft/leadership.ts',
@@ -144,6 +146,7 @@ export const raft = [
   {
     name: 'previous-term-ignored',
     rule: 'LM',
+    profiles: ['network', 'threads', 'mixed'],
     patches: [
       [
         'raft/follower.ts',
@@ -173,6 +176,7 @@ export const raft = [
   {
     name: 'commit-of-the-leader-not-clamped',
     rule: 'R6',
+    profiles: ['network', 'threads', 'mixed'],
     patches: [
       [
         'raft/follower.ts',
@@ -184,6 +188,7 @@ export const raft = [
   {
     name: 'acknowledge-what-was-not-compared',
     rule: 'R4',
+    profiles: ['network', 'threads', 'mixed'],
     patches: [
       [
         'raft/follower.ts',
@@ -195,6 +200,7 @@ export const raft = [
   {
     name: 'truncated-write-counts',
     rule: 'R5',
+    profiles: ['network', 'threads', 'mixed'],
     patches: [
       [
         'raft/durability.ts',
@@ -207,6 +213,7 @@ export const raft = [
   {
     name: 'two-changes-at-once',
     rule: 'CFG',
+    profiles: ['membership', 'mixed'],
     patches: [
       ['raft/membership.ts', '    !core.configurations.committed ||\n', ''],
       [
@@ -219,6 +226,7 @@ export const raft = [
   {
     name: 'configuration-in-force-when-committed',
     rule: 'CFG',
+    profiles: ['membership', 'mixed'],
     patches: [
       [
         'raft/configuration-history.ts',
@@ -235,6 +243,7 @@ export const raft = [
   {
     name: 'snapshot-without-its-configuration',
     rule: 'CFG',
+    profiles: ['membership', 'mixed'],
     patches: [
       [
         'raft/installation.ts',
@@ -258,6 +267,7 @@ export const raft = [
   {
     name: 'round-without-nonce',
     rule: 'M6',
+    profiles: ['network', 'threads', 'mixed'],
     patches: [
       [
         'raft/read-rounds.ts',
@@ -269,6 +279,7 @@ export const raft = [
   {
     name: 'round-without-quorum',
     rule: 'M6',
+    profiles: ['network', 'threads', 'mixed'],
     patches: [
       [
         'raft/read-rounds.ts',
