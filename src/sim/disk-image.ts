@@ -34,6 +34,13 @@ export class FileImage {
     return count;
   }
 
+  /** Gives a new file its content, durable at once; the bytes become the file's own. */
+  fill(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#content = bytes;
+    this.#size = bytes.length;
+    this.#durableSize = bytes.length;
+  }
+
   /** Changes the content in memory only. */
   write(offset: number, bytes: Uint8Array): void {
     if (bytes.length === 0) return;
@@ -97,7 +104,7 @@ export class FileImage {
   }
 
   /** What surely is on the medium: the content after the worst crash. */
-  durable(): Uint8Array {
+  durable(): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(this.#durableSize);
     bytes.set(this.#content.subarray(0, Math.min(this.#size, this.#durableSize)));
     for (const kept of [this.#unsynced, this.#lost]) {

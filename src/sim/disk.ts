@@ -34,6 +34,15 @@ export interface DiskCall {
   readonly name: string;
 }
 
+/** These change nothing on the disk: no crash can come in the middle of them. */
+const WITHOUT_EFFECT: ReadonlySet<DiskCallKind> = new Set([
+  'list',
+  'open',
+  'lock',
+  'read',
+  'close',
+]);
+
 /** How one call goes wrong. */
 export type DiskFault =
   /** fails with this code and has no effect (a sync loses pages) */
@@ -133,9 +142,7 @@ export class SimulatedDisk {
   /** Puts a file there, durable, as if it had always been. */
   put(name: string, bytes: Uint8Array): void {
     this.#directory.remove(name);
-    const file = this.#directory.create(name);
-    file.write(0, bytes);
-    file.sync();
+    this.#directory.create(name).fill(bytes.slice());
     this.#directory.sync();
   }
 
@@ -153,7 +160,10 @@ export class SimulatedDisk {
   /** A disk of its own, as this one would be after the worst crash: nothing of what was not synced is there. */
   afterWorstCrash(): SimulatedDisk {
     const copy = new SimulatedDisk({ random: this.#options.random, path: this.path });
-    for (const [name, file] of this.#directory.durable) copy.put(name, file.durable());
+    for (const [name, file] of this.#directory.durable) {
+      copy.#directory.create(name).fill(file.durable());
+    }
+    copy.#directory.sync();
     return copy;
   }
 
@@ -175,7 +185,8 @@ export class SimulatedDisk {
     partial?: () => void,
     finish?: () => void,
   ): Promise<T> {
-    await this.#delay();
+    const whole = WITHOUT_EFFECT.has(kind);
+    await this.#delay(whole ? 1 : 0.5);
     this.#checkLife(life);
     const number = ++this.#calls;
     const fault = this.#fault?.({ number, kind, name });
@@ -195,7 +206,7 @@ export class SimulatedDisk {
       if (fault?.kind === 'crash-after') this.crash();
     }
     // The other half of the time passes with the effect in memory only: a crash can tear it.
-    await this.#delay();
+    if (!whole) await this.#delay(0.5);
     this.#checkLife(life);
     finish?.();
     return result;
@@ -237,12 +248,12 @@ export class SimulatedDisk {
     if (life !== this.#life) throw new DiskError('ECRASHED', 'the simulated process is dead');
   }
 
-  #delay(): Promise<void> {
+  #delay(share: number): Promise<void> {
     const { latencyMs, clock, random } = this.#options;
     if (!latencyMs || !clock) return Promise.resolve();
     const drawn = latencyMs.min + random.float() * (latencyMs.max - latencyMs.min);
-    const half = (drawn * this.#slowness) / 2;
-    return new Promise((resolve) => clock.after(half, resolve));
+    const delayMs = drawn * this.#slowness * share;
+    return new Promise((resolve) => clock.after(delayMs, resolve));
   }
 }
 

@@ -50,6 +50,9 @@ const SPLIT_RATE = 0.02;
 /** What may be repeated of a connection: its first bytes, in whole writes. */
 const RECORDED_BYTES = 64 * 1024;
 
+/** What is under way is copied into memory of this size, as sockets do it: a piece of memory for each copy costs more than the copy. */
+const POOL_BYTES = 16 * 1024;
+
 /** Repeated bytes arrive at most so much later. */
 const REPLAY_MS = 5_000;
 
@@ -67,6 +70,8 @@ export class SimulatedNetwork {
   readonly #cut = new Map<string, number>();
   readonly #links = new Set<Link>();
   readonly #paused = new Map<string, number>();
+  #pool = new Uint8Array(0);
+  #pooled = 0;
 
   constructor(
     scheduler: Scheduler,
@@ -111,6 +116,18 @@ export class SimulatedNetwork {
   heal(): void {
     this.#cut.clear();
     this.#release();
+  }
+
+  /** Memory for bytes that are under way, zeroes. */
+  reserve(length: number): Uint8Array {
+    if (length > POOL_BYTES / 4) return new Uint8Array(length);
+    if (this.#pooled + length > this.#pool.length) {
+      this.#pool = new Uint8Array(POOL_BYTES);
+      this.#pooled = 0;
+    }
+    const start = this.#pooled;
+    this.#pooled += length;
+    return this.#pool.subarray(start, this.#pooled);
   }
 
   #release(): void {
@@ -304,7 +321,8 @@ class LinkEnd implements Connection {
     if (this.#closed || this.#ending || bytes.length === 0) return;
     this.#buffered += bytes.length;
     // The receiver must not see later changes of the sender's buffer, nor of shared memory.
-    const copy = bytes.slice();
+    const copy = this.#network.reserve(bytes.length);
+    copy.set(bytes);
     this.#record(copy);
     this.#transmit(copy);
   }
@@ -314,7 +332,7 @@ class LinkEnd implements Connection {
     let length = 0;
     for (const chunk of chunks) length += chunk.length;
     if (length === 0) return;
-    const bytes = new Uint8Array(length);
+    const bytes = this.#network.reserve(length);
     let at = 0;
     for (const chunk of chunks) {
       bytes.set(chunk, at);
@@ -415,8 +433,10 @@ class LinkEnd implements Connection {
   #arrive(bytes: Uint8Array): void {
     const { random } = this.#network;
     const at = random.float() < SPLIT_RATE ? randomBelow(random, bytes.length) : 0;
-    if (at > 0) this.#peer?.receive(bytes.subarray(0, at));
-    this.#peer?.receive(bytes.subarray(at));
+    if (at > 0) {
+      this.#peer?.receive(bytes.subarray(0, at));
+      this.#peer?.receive(bytes.subarray(at));
+    } else this.#peer?.receive(bytes);
   }
 
   /** In order: nothing overtakes what was sent before on the same connection. */

@@ -9,7 +9,7 @@ export class TraceHash {
   numbers(...values: readonly number[]): void {
     for (const value of values) {
       this.#mix(value | 0);
-      this.#mix((value % 1) * 2 ** 20);
+      this.#mix((value - Math.floor(value)) * 2 ** 20);
     }
   }
 
