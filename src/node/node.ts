@@ -58,6 +58,7 @@ export class Node implements NodeServices {
     const { log } = opened;
     try {
       let { recovered } = opened;
+      options.watch?.recovered?.(recovered);
       if (options.start === 'bootstrap') recovered = await bootstrap(log, recovered, options);
       if (options.start === 'quarantine') recovered = { ...recovered, quarantined: true };
       const core = new NodeCore(options, log, recovered);

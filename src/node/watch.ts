@@ -1,3 +1,4 @@
+import type { Recovered } from '../log/index.ts';
 import type { Raft, RaftInput, RaftOutput } from '../raft/index.ts';
 
 /** What a watch may ask of the core. */
@@ -11,6 +12,8 @@ export type RaftView = Pick<
  * It changes nothing; what it throws stops the node.
  */
 export interface ConsensusWatch {
+  /** The data directory held this; the core begins with it. */
+  recovered?(recovered: Recovered): void;
   /** The core has made this of the input; nothing of the output has been obeyed. */
   stepped(input: RaftInput, output: RaftOutput, raft: RaftView): void;
   /** These leave now. */

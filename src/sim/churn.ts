@@ -9,6 +9,8 @@ import type { World } from './world.ts';
 
 const CALL_MS = 3_000;
 const RETRY_MS = 200;
+/** Between two requests of somebody impatient, at most. */
+const RIVAL_MS = 200;
 
 /**
  * Changes of the membership: machines join, change their role, are removed, scrapped, and come back empty under a
@@ -65,7 +67,8 @@ export class Churn {
       const role: Role = this.#random.float() < 0.8 ? 'voter' : 'stand-by';
       this.#say(`change: ${member.id} joins at ${vacant} as ${role}`);
       await member.start('wait');
-      await this.join(member, role);
+      const joined = this.join(member, role);
+      await this.#rival(member, role, joined);
       return;
     }
     await this.#changeOne(processes[randomBelow(this.#random, processes.length)]);
@@ -131,6 +134,21 @@ export class Churn {
         await this.#cluster.assign(id, role, { timeoutMs: 4 * CALL_MS });
       },
     );
+  }
+
+  /** Somebody else wants the same at the same time and does not wait for answers: changes come while another is under way. */
+  async #rival(member: SimulatedProcess, role: Role, joined: Promise<void>): Promise<void> {
+    let done = false;
+    const end = joined.finally(() => {
+      done = true;
+    });
+    if (this.#random.float() < 0.5) {
+      while (!done) {
+        await this.#sleep(this.#random.float() * RIVAL_MS);
+        this.#cluster.assign(member.id, role, { timeoutMs: CALL_MS }).catch(() => undefined);
+      }
+    }
+    await end;
   }
 
   async #demote(member: SimulatedProcess): Promise<void> {

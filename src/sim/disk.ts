@@ -53,7 +53,9 @@ export type DiskFault =
   | { readonly kind: 'lost'; readonly code: string }
   /** the power goes before the call has any effect, or after it took effect in memory */
   | { readonly kind: 'crash-before' }
-  | { readonly kind: 'crash-after' };
+  | { readonly kind: 'crash-after' }
+  /** the process is killed when the call took effect in memory: the next one finds that, but it is not durable */
+  | { readonly kind: 'kill-after' };
 
 export interface SimulatedDiskOptions {
   readonly random: Random;
@@ -204,6 +206,7 @@ export class SimulatedDisk {
       result = run(this.#directory);
     } finally {
       if (fault?.kind === 'crash-after') this.crash();
+      if (fault?.kind === 'kill-after') this.kill();
     }
     // The other half of the time passes with the effect in memory only: a crash can tear it.
     if (!whole) await this.#delay(0.5);

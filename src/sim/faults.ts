@@ -119,12 +119,29 @@ export class Faults {
     if (kind === 'disk-error' || kind === 'crash-in-call') {
       const call = randomBelow(random, 30);
       const fault = drawDiskFault(kind, random);
-      member.failCall(call, fault, again);
+      const without = fault.kind === 'kill-after';
+      const then = without ? () => this.#againWithoutPower(member, random) : again;
+      member.failCall(call, fault, then);
       return `${member.address}, in ${call} calls: ${fault.kind}`;
     }
     member.stop(kind === 'power');
     again();
     return member.address;
+  }
+
+  /** What the dead process left in the caches of the system is taken up by the next one; then the power goes. */
+  #againWithoutPower(member: SimulatedProcess, random: Random): void {
+    const { downMs } = this.#profile;
+    this.#scheduler.after(around(random, 100), () => {
+      if (!member.running && !member.damaged) void member.start('resume');
+      this.#scheduler.after(around(random, 1000), () => {
+        if (this.#stopped || member.damaged) return;
+        member.stop(true);
+        this.#scheduler.after(around(random, downMs), () => {
+          if (!member.running && !member.damaged) void member.start('resume');
+        });
+      });
+    });
   }
 
   #pick(random: Random): SimulatedProcess | undefined {
@@ -146,7 +163,8 @@ export class Faults {
 
 function drawDiskFault(kind: FaultKind, random: Random) {
   if (kind === 'crash-in-call') {
-    return { kind: random.float() < 0.5 ? 'crash-before' : 'crash-after' } as const;
+    const kinds = ['crash-before', 'crash-after', 'kill-after'] as const;
+    return { kind: kinds[randomBelow(random, kinds.length)] };
   }
   const kinds = ['error', 'short', 'lost'] as const;
   return { kind: kinds[randomBelow(random, kinds.length)], code: 'EIO' } as const;

@@ -2,6 +2,7 @@ import type { Configuration, Entry, LogIndex, NodeId, Term } from '../base/index
 import type { Recovered } from '../log/index.ts';
 import { hashEntry, mix } from './entry-hash.ts';
 import { EntryPages } from './entry-pages.ts';
+import { LeaderAnswers } from './leader-answers.ts';
 import { Violation } from './violation.ts';
 
 export { Violation } from './violation.ts';
@@ -20,6 +21,8 @@ export interface Holder {
   stores(index: LogIndex, entry: KnownEntry): boolean;
   /** Whether it voted for the candidate in this term, in a message that left. */
   votedFor(candidate: NodeId, term: Term): boolean;
+  /** Whether it is known not to have the entry in its log although it leads this term. */
+  leadsWithout(term: Term, index: LogIndex, entry: KnownEntry): boolean;
 }
 
 /** What no single node can know: the history of the whole cluster. Throws Violation as soon as it is contradicted. */
@@ -34,6 +37,7 @@ export class Invariants {
   /** Committed configurations as text, by index. */
   readonly #configurations = new Map<LogIndex, string>();
   readonly #holders = new Map<NodeId, Holder>();
+  readonly answers = new LeaderAnswers();
   #highestCommitted = 0 as LogIndex;
   checks = 0;
 
@@ -106,6 +110,18 @@ export class Invariants {
       if (this.#holders.get(voter)?.stores(index, entry) === true) count++;
     }
     return count * 2 > voters.length;
+  }
+
+  /** DBA: what is acknowledged to a leader is what this leader has there. */
+  acknowledged(id: NodeId, term: Term, index: LogIndex, entry: KnownEntry): void {
+    this.checks++;
+    const leader = this.#leaders.get(term);
+    if (leader === undefined || leader === id) return;
+    if (this.#holders.get(leader)?.leadsWithout(term, index, entry) !== true) return;
+    throw new Violation(
+      'DBA',
+      `${id} acknowledges ${index} of term ${entry.term}, which ${leader}, who leads term ${term}, does not have`,
+    );
   }
 
   /** CFG: all nodes have the same committed configuration at an index, also by way of a snapshot. */

@@ -11,7 +11,7 @@ import {
   QuorateError,
   SeededRandom,
 } from '../base/index.ts';
-import { describeDirectory } from '../log/index.ts';
+import type { Recovered } from '../log/index.ts';
 import {
   type FromMachine,
   type FromReader,
@@ -134,8 +134,7 @@ export class SimulatedProcess {
     const clock = new ProcessClock(environment.scheduler, this.#clockRate);
     this.#clock = clock;
     try {
-      if (mode === 'resume') await this.#checkDisk();
-      else this.#witness.restarts(undefined);
+      if (mode !== 'resume') this.#witness.restarts(undefined);
       const node = await this.#assemble(clock, mode);
       if (!clock.alive) return;
       this.#node = node;
@@ -177,10 +176,10 @@ export class SimulatedProcess {
     this.#trouble = undefined;
     this.#excuse = trouble.then;
     const { kind } = trouble.fault;
-    if (kind === 'crash-before' || kind === 'crash-after') {
+    if (kind === 'crash-before' || kind === 'crash-after' || kind === 'kill-after') {
       this.#environment.scheduler.after(0, () => {
         if (this.#excuse !== trouble.then) return;
-        this.stop(true);
+        this.stop(kind !== 'kill-after');
         trouble.then();
       });
     }
@@ -220,8 +219,7 @@ export class SimulatedProcess {
     this.#counted = index;
   }
 
-  async #checkDisk(): Promise<void> {
-    const recovered = await describeDirectory(this.disk.mount());
+  #checkRecovered(recovered: Recovered): void {
     this.#environment.invariants.durable(this.id, this.#counted, recovered);
     this.#witness.restarts(recovered);
     this.#counted = logIndex(0);
@@ -252,7 +250,7 @@ export class SimulatedProcess {
       start: mode,
       snapshot: { entries: this.#environment.snapshotEntries, trailing: 32 },
       segmentBytes: this.#environment.segmentBytes,
-      watch: this.#watch(clock),
+      watch: this.#watch(clock, mode),
     });
     node.on((event) => {
       if (!clock.alive) return;
@@ -275,9 +273,12 @@ export class SimulatedProcess {
   }
 
   /** What a dead process still computes, from promises that were under way, is nobody's business. */
-  #watch(clock: ProcessClock): ConsensusWatch {
+  #watch(clock: ProcessClock, mode: 'bootstrap' | 'wait' | 'resume'): ConsensusWatch {
     const witness = this.#witness;
     return {
+      recovered: (recovered) => {
+        if (clock.alive && mode === 'resume') this.#checkRecovered(recovered);
+      },
       stepped: (input, output, raft) => {
         if (clock.alive) witness.stepped(input, output, raft);
       },

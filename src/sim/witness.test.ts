@@ -53,7 +53,7 @@ class Subject {
       commit: at(0),
       lastIndex: at(9),
       firstIndex: at(1),
-      storedIndex: at(0),
+      storedIndex: state.commit ?? at(0),
       quarantined: false,
       termOf: () => term(1),
       ...state,
@@ -151,6 +151,9 @@ test('LC: a leader without a committed entry', () => {
   one.tells({}, configuration(1, [1n]));
   expect(() => one.tells({ ...LEADS, lastIndex: at(0) }, elected)).toThrow('LC');
   expect(() => one.tells({ ...LEADS, termOf: () => term(2) }, elected)).toThrow('LC');
+  // What a later term has committed a leader of an earlier one need not have.
+  two.tells({ commit: at(2) }, commits(2, command(3, 'b')));
+  one.tells({ ...LEADS, lastIndex: at(1) }, elected);
 });
 
 test('LC: a vote for a log that is behind the own one', () => {
@@ -222,11 +225,44 @@ test('MON and ORD: term and commit index never fall, nothing lies beyond the end
   expect(() => one.step({ term: term(3), commit: at(8), lastIndex: at(7) })).toThrow('ORD');
 });
 
+test('ORD: a follower commits what it has not stored', () => {
+  const [one] = subjects();
+  const entries = commits(1, command(1, 'a'), command(1, 'b'));
+  expect(() => one.tells({ commit: at(2), storedIndex: at(1) }, entries)).toThrow('ORD');
+  one.tells({ commit: at(2), storedIndex: at(2) }, entries);
+});
+
 test('READ: a read at less than was committed when it arrived', () => {
   const [one, two] = subjects();
   two.tells({ commit: at(1) }, commits(1, command(1, 'a')));
   one.step({}, {}, { kind: 'read', now: 0, tag: 7 });
   expect(() => one.tells({}, { kind: 'read-confirmed', tag: 7, index: at(0) })).toThrow('READ');
+});
+
+test('READ: a read that no majority was asked for after it arrived', () => {
+  const [one, two] = subjects();
+  one.tells({}, configuration(1, [1n, 2n, 3n]));
+  two.stores(1, 2, 0n);
+  const answers = (): void => two.acknowledges({ term: term(2) }, 2, 0);
+  const confirms = (tag: number): void =>
+    one.tells(LEADS, { kind: 'read-confirmed', tag, index: at(0) });
+  answers();
+  one.step(LEADS, {}, { kind: 'read', now: 0, tag: 7 });
+  expect(() => confirms(7)).toThrow('READ');
+  one.step(LEADS, {}, { kind: 'read', now: 0, tag: 8 });
+  answers();
+  confirms(8);
+});
+
+test('DBA: what is acknowledged is not what the leader has there', () => {
+  const [one, two, invariants] = subjects();
+  one.appends(LEADS, 1, command(1, 'a'));
+  invariants.leads(1n, term(2));
+  two.stores(1, 2, 0n);
+  const state = { term: term(2), storedIndex: at(2) };
+  two.appends(state, 1, command(1, 'a'), command(1, 'b'));
+  two.acknowledges(state, 2, 1);
+  expect(() => two.acknowledges(state, 2, 2)).toThrow('DBA');
 });
 
 test('DBA: answers that leave before the disk has what they promise', () => {

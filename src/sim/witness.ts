@@ -5,12 +5,14 @@ import type { PersistOperation, RaftEffect, RaftInput, RaftOutput } from '../raf
 import { decodeMetadata, METADATA_BYTES } from '../wire/index.ts';
 import type { SimulatedDisk } from './disk.ts';
 import type { Holder, Invariants, KnownEntry } from './invariants.ts';
+import type { Moment } from './leader-answers.ts';
 import { Violation } from './violation.ts';
 import { WitnessedConfigurations } from './witnessed-configurations.ts';
 
 /** The whole disk is looked at when so much time has passed since the last look. */
 const LOOK_EVERY_MS = 5000;
 
+type ReadConfirmed = Extract<RaftEffect, { kind: 'read-confirmed' }>;
 type Envelope = RaftOutput['send'][number];
 
 export interface WitnessOptions {
@@ -46,9 +48,11 @@ export class Witness implements ConsensusWatch, Holder {
   #term = 0 as Term;
   #commit = 0;
   #leads = false;
+  /** It was no leader before this step. */
+  #followed = true;
   #first = true;
-  /** What was committed anywhere when a read arrived, by tag. */
-  readonly #reads = new Map<number, LogIndex>();
+  /** When a read arrived, and what was committed anywhere then, by tag. */
+  readonly #reads = new Map<number, { readonly moment: Moment; readonly committed: LogIndex }>();
   #lookedAt = Number.NEGATIVE_INFINITY;
   #startedAt = 0;
   /** Whether this process began with a log, in a cluster of more than one voter. */
@@ -75,6 +79,13 @@ export class Witness implements ConsensusWatch, Holder {
     return this.#votes.get(term) === candidate;
   }
 
+  leadsWithout(term: Term, index: LogIndex, entry: KnownEntry): boolean {
+    if (!this.#leads || this.#term !== term) return false;
+    if (index > this.#lastIndex) return true;
+    const own = this.#log.get(index);
+    return own !== undefined && own !== entry;
+  }
+
   /** A new process starts on what is on the disk. DBA and MON: it keeps what the last one promised. */
   restarts(recovered: Recovered | undefined): void {
     this.#first = true;
@@ -97,6 +108,7 @@ export class Witness implements ConsensusWatch, Holder {
       if (index <= this.#stored) this.#forgotten.set(index, entry);
     }
     this.#log = new Map();
+    this.#leads = false;
     this.#lastIndex = 0;
     this.#stored = 0;
     this.#promisedTerm = 0 as Term;
@@ -141,7 +153,10 @@ export class Witness implements ConsensusWatch, Holder {
   #stepped(input: RaftInput, output: RaftOutput, raft: RaftView): void {
     const led = this.#leads && raft.term === this.#term && raft.role === 'leader';
     this.#checkMonotonic(raft);
-    if (input.kind === 'read') this.#reads.set(input.tag, this.#invariants.highestCommitted);
+    if (input.kind === 'read') {
+      const moment = this.#invariants.answers.now();
+      this.#reads.set(input.tag, { moment, committed: this.#invariants.highestCommitted });
+    }
     if (input.kind === 'install-finished' && input.ok) this.#installed(raft);
     for (const operation of output.persist) this.#persists(operation, led, raft);
     this.#stored = raft.storedIndex;
@@ -150,6 +165,7 @@ export class Witness implements ConsensusWatch, Holder {
       this.#grants(input.message, output, raft);
       this.#ordered = input.message.disrupt ? input.message.candidate : 0n;
     }
+    this.#followed = !this.#leads;
     this.#leads = raft.role === 'leader';
     this.#term = raft.term;
     this.#commit = raft.commit;
@@ -253,6 +269,8 @@ export class Witness implements ConsensusWatch, Holder {
       }
       this.#log.delete(index);
     }
+    // A truncation is where old and new entries can be taken for each other.
+    this.#lookedAt = Number.NEGATIVE_INFINITY;
     if (from <= this.#promisedIndex) this.#promisedIndex = from - 1;
     if (from <= this.#lastIndex) this.#lastIndex = from - 1;
   }
@@ -269,15 +287,24 @@ export class Witness implements ConsensusWatch, Holder {
       this.#configurations.tell(this.#id, effect, raft.commit);
     } else if (effect.kind === 'commit') this.#commits(effect, raft);
     else if (effect.kind === 'read-failed') this.#reads.delete(effect.tag);
-    else if (effect.kind === 'read-confirmed') {
-      const committed = this.#reads.get(effect.tag) ?? 0;
-      this.#reads.delete(effect.tag);
-      if (effect.index < committed) {
-        throw new Violation(
-          'READ',
-          `${this.#id} reads at ${effect.index} when ${committed} was committed before`,
-        );
-      }
+    else if (effect.kind === 'read-confirmed') this.#confirms(effect, raft.term);
+  }
+
+  /** READ: at no less than was committed when it arrived, and not without asking a majority after that. */
+  #confirms({ tag, index }: ReadConfirmed, term: Term): void {
+    const read = this.#reads.get(tag);
+    this.#reads.delete(tag);
+    if (read === undefined) return;
+    if (index < read.committed) {
+      throw new Violation(
+        'READ',
+        `${this.#id} reads at ${index} when ${read.committed} was committed before`,
+      );
+    }
+    const { voters } = this.#configurations;
+    const { answers } = this.#invariants;
+    if (voters.length > 0 && !answers.majoritySince(read.moment, this.#id, term, voters)) {
+      throw new Violation('READ', `${this.#id} confirms a read that no majority was asked for`);
     }
   }
 
@@ -295,7 +322,9 @@ export class Witness implements ConsensusWatch, Holder {
     const highest = this.#invariants.highestCommitted;
     const committed = this.#invariants.committedTerm(highest);
     const own = raft.lastIndex < highest ? 0 : raft.termOf(highest);
-    if (committed !== undefined && own !== undefined && own !== committed) {
+    // Votes may arrive when a later term has long committed something: such a leader is harmless.
+    if (committed === undefined || committed > term) return;
+    if (own !== undefined && own !== committed) {
       throw new Violation(
         'LC',
         `${this.#id} leads term ${term} without entry ${highest} of term ${committed}`,
@@ -308,8 +337,13 @@ export class Witness implements ConsensusWatch, Holder {
     for (const [i, { term }] of entries.entries()) {
       this.#invariants.commits(this.#id, (first + i) as LogIndex, term);
     }
-    if (raft.role !== 'leader') return;
     const index = (first + entries.length - 1) as LogIndex;
+    if (raft.role !== 'leader') {
+      // A leader commits what others have stored, and may end its leadership in the same step.
+      if (index <= raft.storedIndex || !this.#followed) return;
+      const detail = `${this.#id} commits ${index} and has stored ${raft.storedIndex}`;
+      throw new Violation('ORD', detail);
+    }
     const entry = this.#log.get(index);
     if (entry === undefined) return;
     if (entry.term !== raft.term) {
@@ -333,6 +367,7 @@ export class Witness implements ConsensusWatch, Holder {
     if (raft.quarantined) this.#checkQuarantine(message);
     if (message.type === 'append-entries-result') {
       this.#promisesTerm(message.term);
+      this.#invariants.answers.answers(this.#id, message.term);
       if (message.rejected === 0 && message.term === raft.term) {
         this.#acknowledges(message.lastIndex, raft);
       }
@@ -396,6 +431,8 @@ export class Witness implements ConsensusWatch, Holder {
         `${this.#id} acknowledges ${index} and has stored ${raft.storedIndex}`,
       );
     }
+    const entry = this.#log.get(index);
+    if (entry !== undefined) this.#invariants.acknowledged(this.#id, raft.term, index, entry);
     if (index <= this.#promisedIndex) return;
     this.#promisedIndex = index;
     const now = this.#options.now();
@@ -404,8 +441,11 @@ export class Witness implements ConsensusWatch, Holder {
     describeDirectory(this.#options.disk.afterWorstCrash().mount()).then(
       (recovered) => {
         if (recovered.quarantined) return;
-        if (recovered.lastIndex >= index) return;
-        const detail = `${this.#id} acknowledges ${index}, on its disk is ${recovered.lastIndex}`;
+        const found = recovered.entries[index - recovered.firstIndex]?.term;
+        const same = entry === undefined || found === undefined || found === entry.term;
+        if (recovered.lastIndex >= index && same) return;
+        const medium = `on its disk is ${recovered.lastIndex}, of term ${found} there`;
+        const detail = `${this.#id} acknowledges ${index}, ${medium}`;
         this.#options.failed(new Violation('DBA', detail));
       },
       // Damage that a fault has done is reported when the node starts.
