@@ -70,6 +70,8 @@ export async function openLog(
     // A term that only the log shows must not depend on the entry that shows it.
     if (recovered.term > loaded.metadata.term) {
       await log.persist([{ kind: 'metadata', term: recovered.term, vote: recovered.vote }]);
+    } else if (!recovered.quarantined) {
+      await log.rememberVote();
     }
     log.start();
     return { log, recovered };

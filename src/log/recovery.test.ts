@@ -448,6 +448,21 @@ describe('the durable floor', () => {
     expect(await open()).toMatchObject({ quarantined: true });
   });
 
+  it('vouches for each vote before anybody is told of it, and for what a C node left', async () => {
+    const vote = 24;
+    const { log } = await openLog(disk.mount(), { segmentBytes: 4096 });
+    await log.persist([{ kind: 'metadata', term: term(3), vote: 2n }]);
+    disk.crash();
+    disk.image('metadata1').flipBit(vote, 0);
+    await refused('LOG_DAMAGED');
+    disk.image('metadata1').flipBit(vote, 0);
+    expect(await open()).toMatchObject({ term: 3, vote: 2n, quarantined: false });
+    putMetadata(2, 4, 1n);
+    expect(await open()).toMatchObject({ term: 4, vote: 1n, quarantined: false });
+    disk.image('metadata2').flipBit(vote, 1);
+    await refused('LOG_DAMAGED');
+  });
+
   it('does not count when it is damaged', async () => {
     await filled();
     await disk.mount().remove(segmentName(1, 2));
