@@ -415,6 +415,20 @@ describe('snapshots', () => {
     await log.close();
   });
 
+  it('say DISK_FAILED when they cannot be read, and do not mind when a file that was read cannot be closed', async () => {
+    const { log } = await open();
+    await log.persist([append(1, entry(1))]);
+    await snapshot(log, 1, 0);
+    disk.setFault(({ kind }) => (kind === 'close' ? { kind: 'error', code: 'EIO' } : undefined));
+    expect(await contentOf(log, info(1))).toEqual([...CONTENT]);
+    const { chunks } = await log.readSnapshot(info(1));
+    disk.setFault(({ kind }) => (kind === 'read' ? { kind: 'error', code: 'EIO' } : undefined));
+    const reading = chunks[Symbol.asyncIterator]().next();
+    await expect(reading).rejects.toMatchObject({ code: 'DISK_FAILED' });
+    disk.setFault(() => undefined);
+    await log.close();
+  });
+
   it('stay while somebody reads them', async () => {
     const { log } = await open();
     for (let index = 1; index <= 3; index++) await log.persist([append(index, entry(index))]);

@@ -9,7 +9,7 @@ import {
 } from '../base/index.ts';
 import type { SnapshotInfo } from '../raft/index.ts';
 import { decodeSnapshotMeta, isLz4Frame, Lz4FrameDecoder, SnapshotDecoder } from '../wire/index.ts';
-import { formatUnsupported, logDamaged } from './errors.ts';
+import { diskFailure, formatUnsupported, logDamaged } from './errors.ts';
 import type { SnapshotFile } from './file-names.ts';
 import { readWhole } from './whole-file.ts';
 
@@ -30,8 +30,10 @@ export interface StoredSnapshot extends SnapshotInfo {
 export interface SnapshotContent {
   /** Exact length of what `chunks` yields, in bytes. */
   readonly contentBytes: number;
-  /** May be used once; leaving the loop early closes the file. Throws LOG_DAMAGED at the damage. */
+  /** May be used once; leaving the loop early closes the file. Throws LOG_DAMAGED at the damage, DISK_FAILED. */
   readonly chunks: AsyncIterable<Uint8Array>;
+  /** Gives the file back; needed when `chunks` is not read. Never throws. */
+  close(): Promise<void>;
 }
 
 /** Reads the metadata of a snapshot. Throws LOG_DAMAGED when it cannot be used. */
@@ -68,35 +70,44 @@ export async function openSnapshotContent(
   const place = { directory: disk.path, file: snapshot.file.name };
   const affected = `the snapshot at entry ${snapshot.index}`;
   const file = await disk.open(snapshot.file.name, 'read');
+  let open = true;
   const close = async (): Promise<void> => {
+    if (!open) return;
+    open = false;
     closed();
-    await file.close();
+    // A file that was only read loses nothing.
+    await file.close().catch(() => undefined);
   };
   try {
     const start = new Uint8Array(Math.min(64, snapshot.file.sizeBytes));
     await file.read(0, start);
     if (!isLz4Frame(start)) {
       const { sizeBytes } = snapshot.file;
-      return { contentBytes: sizeBytes, chunks: rawChunks(file, sizeBytes, close) };
+      return {
+        contentBytes: sizeBytes,
+        chunks: rawChunks(file, sizeBytes, close, asReported),
+        close,
+      };
     }
     const probe = new Lz4FrameDecoder();
     probe.write(start.subarray(0, 15), () => undefined);
     if (probe.contentBytes === undefined) throw new DecodeError('lz4: no content size');
-    return { contentBytes: probe.contentBytes, chunks: lz4Chunks(file, close, asDamage) };
+    return { contentBytes: probe.contentBytes, chunks: lz4Chunks(file, close, asReported), close };
   } catch (error) {
     await close();
-    throw asDamage(error);
+    throw asReported(error);
   }
 
-  function asDamage(error: unknown): unknown {
-    return error instanceof DecodeError ? logDamaged(place, error.message, affected) : error;
+  function asReported(error: unknown): unknown {
+    if (error instanceof DecodeError) return logDamaged(place, error.message, affected);
+    return diskFailure(error, 'reading a snapshot');
   }
 }
 
 async function* lz4Chunks(
   file: DiskFile,
   close: () => Promise<void>,
-  asDamage: (error: unknown) => unknown,
+  asReported: (error: unknown) => unknown,
 ): AsyncGenerator<Uint8Array> {
   try {
     const decoder = new Lz4FrameDecoder();
@@ -119,7 +130,7 @@ async function* lz4Chunks(
     }
     decoder.finish();
   } catch (error) {
-    throw asDamage(error);
+    throw asReported(error);
   } finally {
     await close();
   }
@@ -129,6 +140,7 @@ async function* rawChunks(
   file: DiskFile,
   sizeBytes: number,
   close: () => Promise<void>,
+  asReported: (error: unknown) => unknown,
 ): AsyncGenerator<Uint8Array> {
   try {
     for (let offset = 0; offset < sizeBytes; ) {
@@ -138,6 +150,8 @@ async function* rawChunks(
       offset += count;
       yield buffer.subarray(0, count);
     }
+  } catch (error) {
+    throw asReported(error);
   } finally {
     await close();
   }

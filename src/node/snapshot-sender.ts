@@ -1,5 +1,6 @@
 import { type Connection, LIMITS, QuorateError, type Term } from '../base/index.ts';
-import type { DurableLog } from '../log/index.ts';
+import type { DurableLog, SnapshotContent } from '../log/index.ts';
+import type { SnapshotInfo } from '../raft/index.ts';
 import { encodeRaftMessage } from '../wire/index.ts';
 
 /** Unsent bytes above which the sender waits. */
@@ -19,10 +20,23 @@ export interface SnapshotSenderOptions {
  * the operating system has all of it. Throws SNAPSHOT_TOO_LARGE above what peers accept (M13).
  */
 export async function sendSnapshot(options: SnapshotSenderOptions): Promise<void> {
-  const { log, term } = options;
+  const { log } = options;
   const info = log.snapshot;
   if (info === undefined) throw new QuorateError('SNAPSHOT_NOT_FOUND', 'there is no snapshot');
   const content = await log.readSnapshot(info);
+  try {
+    await send(options, info, content);
+  } finally {
+    await content.close();
+  }
+}
+
+async function send(
+  options: SnapshotSenderOptions,
+  info: SnapshotInfo,
+  content: SnapshotContent,
+): Promise<void> {
+  const { term } = options;
   if (content.contentBytes > LIMITS.raftPayloadBytes) {
     throw new QuorateError(
       'SNAPSHOT_TOO_LARGE',
