@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { type Entry, encodeConfiguration, type LogIndex, type Term } from '../base/index.ts';
 import type { Envelope, RaftInput, RaftOutput } from './contract.ts';
+import { NONCE_BASE } from './nonce.ts';
 import { Raft } from './raft.ts';
 import { parseConfiguration } from './testing/virtual-cluster.ts';
 
@@ -53,6 +54,12 @@ class Leader {
     return this.step({ kind: 'receive', now: this.#now, from, fromAddress, message });
   }
 
+  /** Node 3 shows that it lives, but is slow to answer: after an election timeout the probe is repeated. */
+  probeAgain() {
+    this.#now += 1_000;
+    return this.answer(NONCE_BASE + 2 ** 47, 0);
+  }
+
   read(): RaftOutput {
     return this.step({ kind: 'read', now: this.#now, tag: 1 });
   }
@@ -103,4 +110,37 @@ test('an answer with leftovers confirms no read', () => {
   leader.answer(0, 9);
   expect(leader.follower).toMatchObject({ match: 2 });
   expect(leader.raft.readable).toBe(false);
+});
+
+test('the second answer to a message that was sent twice says nothing of the next message', () => {
+  const leader = new Leader();
+  expect(leader.answer(3, 1)).toMatchObject([{ previousIndex: 1, entries: [{}] }]);
+  expect(leader.probeAgain()).toMatchObject([{ previousIndex: 1, entries: [{}] }]);
+  // It has entry 2, and leftovers behind it, and gets both messages before it gets entry 3.
+  expect(leader.answer(0, 9)).toMatchObject([{ previousIndex: 2, entries: [{}] }]);
+  expect(leader.answer(0, 9)).toMatchObject([{ previousIndex: 2, entries: [{}] }]);
+  expect(leader.follower).toMatchObject({ match: 2, state: 'probe' });
+});
+
+test('a follower whose probes were lost catches up without further delay', () => {
+  const leader = new Leader();
+  let [sent] = leader.answer(3, 1);
+  leader.probeAgain();
+  [sent] = leader.probeAgain();
+  for (let answers = 0; answers < 12 && leader.follower?.state === 'probe'; answers++) {
+    [sent] = leader.answer(0, sent.previousIndex + sent.entries.length);
+  }
+  expect(leader.follower).toMatchObject({ match: 4, state: 'pipeline' });
+  expect(leader.raft.commit).toBe(4);
+});
+
+test('a follower that is still writing answers one message more than once', () => {
+  const leader = new Leader();
+  leader.answer(3, 1);
+  expect(leader.answer(0, 1)).toEqual([]);
+  expect(leader.answer(0, 2)).toMatchObject([{ previousIndex: 2, entries: [{}] }]);
+  expect(leader.answer(0, 2)).toEqual([]);
+  expect(leader.answer(0, 3)).toMatchObject([{ previousIndex: 3, entries: [{}] }]);
+  leader.answer(0, 4);
+  expect(leader.follower).toMatchObject({ match: 4, state: 'pipeline' });
 });

@@ -1,4 +1,5 @@
 import { assert, LIMITS, type LogIndex, type NodeId } from '../base/index.ts';
+import { UnansweredProbes } from './unanswered-probes.ts';
 
 /** Messages with entries in flight to one follower, at most; larger numbers only coalesce later. */
 const MESSAGES_IN_FLIGHT_MAX = 256;
@@ -29,8 +30,7 @@ export class Progress {
   probeSentAt = Number.NEGATIVE_INFINITY;
   /** It accepted a message that reached the first entry of this term, so that nothing of its log contradicts the leader's. */
   clean = false;
-  /** Where the last probe ended; 0 = none is on its way. */
-  probeEnd = 0 as LogIndex;
+  readonly #probes = new UnansweredProbes();
   /** Newest read round that it answered. */
   round = 0;
   /** Commit index in the newest message sent. */
@@ -63,9 +63,17 @@ export class Progress {
     return this.#lasts.length === 0;
   }
 
-  /** While not clean: a success stands for entries up to here at most. */
-  get comparedUpTo(): LogIndex {
-    return this.state === 'snapshot' ? this.snapshotIndex : this.probeEnd;
+  /** A message with entries up to `last`, none perhaps, was sent to find out where the logs part. */
+  probed(last: LogIndex, now: number): void {
+    this.probeSentAt = now;
+    if (!this.clean) this.#probes.sent(last);
+  }
+
+  /** While not clean: a success came that reports so much; it stands for entries up to here at most. */
+  answered(reported: LogIndex): LogIndex {
+    return this.state === 'snapshot'
+      ? this.snapshotIndex
+      : (this.#probes.answered(reported) as LogIndex);
   }
 
   /** A message with entries up to `last` was sent in the pipeline. */
@@ -99,7 +107,6 @@ export class Progress {
     this.next = next;
     this.waiting = false;
     this.probeSentAt = Number.NEGATIVE_INFINITY;
-    this.probeEnd = 0 as LogIndex;
     this.#clearWindow();
   }
 
@@ -108,6 +115,7 @@ export class Progress {
     this.state = 'pipeline';
     this.waiting = false;
     this.clean = true;
+    this.#probes.clear();
     this.#clearWindow();
   }
 

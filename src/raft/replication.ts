@@ -49,10 +49,7 @@ function sendEntries(core: Core, progress: Progress): boolean {
     : log.batchEnd(progress.next, appendEntriesBytes, appendEntriesCount);
   const entries = nothing ? [] : log.slice(progress.next, end);
   progress.sentAt = core.now;
-  if (progress.state === 'probe') {
-    progress.probeSentAt = core.now;
-    progress.probeEnd = end;
-  }
+  if (progress.state === 'probe') progress.probed(end, core.now);
   // A C follower would commit leftovers of older terms above the end of the message.
   const commit = progress.clean ? core.commit : (Math.min(core.commit, end) as LogIndex);
   progress.commitSent = commit;
@@ -174,7 +171,8 @@ export function onRejected(core: Core, progress: Progress, result: AppendEntries
 /**
  * A success; answers whether the match index grew. A C follower reports its whole log as matching, with leftovers of older terms that were
  * never compared (raft-rpc.md §8, note for step 7). Until it accepted a message that reaches the first entry of this term, which makes
- * it cut them, what it reports counts only as far as the message went.
+ * it cut them, what it reports counts only as far as the message went; and since a message may be sent and answered twice, as far as the
+ * one that ended lowest of those which it may be answering.
  */
 export function onMatched(
   core: Core,
@@ -182,7 +180,7 @@ export function onMatched(
   progress: Progress,
   lastIndex: LogIndex,
 ): boolean {
-  const compared = progress.clean ? core.log.lastIndex : progress.comparedUpTo;
+  const compared = progress.clean ? core.log.lastIndex : progress.answered(lastIndex);
   const grew = progress.matched(Math.min(lastIndex, compared, core.log.lastIndex) as LogIndex);
   if (progress.state === 'snapshot') {
     if (progress.match >= progress.snapshotIndex)
