@@ -126,6 +126,16 @@ describe('three nodes', () => {
     expect((await cluster.execute(1n, 'SELECT a', lax)).rows).toBe('1');
   });
 
+  test('a bound shorter than the way to the leader and back is kept by asking, on the leader too', async () => {
+    await cluster.three();
+    await cluster.execute(1n, 'SET a 1');
+    const now = { consistency: 'local', maxStalenessMs: 0, timeoutMs: 2_000 } as const;
+    for (const id of [1n, 2n]) {
+      await cluster.run(500);
+      expect((await cluster.execute(id, 'SELECT a', now)).rows).toBe('1');
+    }
+  });
+
   test('a write on a follower is refused with the leader, nothing executed', async () => {
     await cluster.three();
     const failure = failureOf(await cluster.execute(2n, 'SET a 1'));

@@ -177,7 +177,7 @@ export class Running implements RunningRequest, GateOwner, Limited {
         return;
       case 'staleness':
         this.#held.confirmed = true;
-        this.#checkStaleness(false);
+        this.#checkStaleness('not-yet');
         return;
       case 'read-round':
         this.#readRound();
@@ -225,31 +225,38 @@ export class Running implements RunningRequest, GateOwner, Limited {
     this.#cancelWait = this.#desk.applied.when(index, () => this.#toReaderNow());
   }
 
-  #checkStaleness(asked: boolean): void {
+  #checkStaleness(asked: 'not-yet' | 'in-vain' | 'current'): void {
     const { maxStalenessMs, maxStalenessEntries } = this.request;
     const { ageMs, lag } = this.#desk.staleness();
-    const tooOld = maxStalenessMs !== undefined && ageMs > maxStalenessMs;
+    // What was asked for after the request came is younger than any bound, whatever time the answer took.
+    const tooOld = asked !== 'current' && maxStalenessMs !== undefined && ageMs > maxStalenessMs;
     const tooFar = maxStalenessEntries !== undefined && lag > maxStalenessEntries;
-    if (tooOld && !asked) this.#becomeCurrent();
+    if (tooOld && asked === 'not-yet') this.#becomeCurrent();
     else if (tooOld || tooFar) this.#fail(failures.tooStale(ageMs, lag));
     else this.#toReaderNow();
   }
 
   /** How old it is, a leader learns by asking whether it still leads, and everybody else by asking the leader. */
   #becomeCurrent(): void {
-    const check = (): void => {
-      if (!this.#done) this.#checkStaleness(true);
+    const inVain = (): void => {
+      if (!this.#done) this.#checkStaleness('in-vain');
+    };
+    const current = (index: LogIndex): void => {
+      if (this.#done) return;
+      const check = (): void => {
+        if (!this.#done) this.#checkStaleness('current');
+      };
+      this.#cancelWait = this.#desk.applied.when(index, check);
     };
     if (this.#desk.isLeader()) {
-      this.#desk.confirm({ confirmed: check, failed: check });
+      this.#desk.confirm({ confirmed: current, failed: inVain });
       return;
     }
     const askedAt = this.#desk.now();
     this.#desk.askLeader((index) => {
-      if (index !== undefined) this.#desk.proven(index, askedAt);
-      if (this.#done) return;
-      if (index === undefined) check();
-      else this.#cancelWait = this.#desk.applied.when(index, check);
+      if (index === undefined) return inVain();
+      this.#desk.proven(index, askedAt);
+      current(index);
     });
   }
 
