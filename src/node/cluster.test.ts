@@ -323,6 +323,18 @@ describe('three nodes', () => {
     expect((await cluster.execute(leader, 'SET c 1')).result.kind).toBe('done');
   });
 
+  test('a voter that comes back empty confirms no read before it knows what it is (M15)', async () => {
+    await cluster.three();
+    await cluster.execute(1n, 'SET a 1');
+    await cluster.crash(2n);
+    await cluster.crash(3n);
+    cluster.wipe(2n);
+    const read = cluster.submit(1n, 'SELECT a');
+    await cluster.start(2n, 'wait');
+    expect(cluster.node(1n).isLeader()).toBe(true);
+    expect(failureOf(await cluster.until(read)).code).toBe('LEADERSHIP_LOST');
+  });
+
   test('a leader with a database that only C can open gives leadership to a C voter, once (S12)', async () => {
     cluster.answersAsC.add(3n);
     await cluster.three();

@@ -71,9 +71,9 @@ export class Streams {
     const { consensus, raft, replica, clock, transport } = this.#options;
     transport.heard(from);
     if (message.type === 'append-entries' && this.#isNew) {
+      // Not even the answer to a heartbeat is safe before that: it confirms a leadership that a forgotten vote may have ended.
       const again = (): void => this.#receive(from, fromAddress, message);
-      const brings = message.entries.length > 0;
-      if (!this.#admits(fromAddress, brings ? again : undefined) && brings) return;
+      if (!this.#admits(fromAddress, message.entries.length > 0 ? again : undefined)) return;
     }
     consensus.step({ kind: 'receive', now: clock.now(), from, fromAddress, message });
     if (message.type !== 'append-entries') return;
