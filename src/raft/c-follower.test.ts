@@ -17,13 +17,14 @@ class Leader {
   readonly raft: Raft;
   #now = 0;
 
-  constructor() {
+  /** It starts in `term` and is elected in the next one. */
+  constructor(term = 2) {
     const big = (): Entry => ({ term: 1 as Term, type: 'command', data: new Uint8Array(MIB) });
     const data = encodeConfiguration(parseConfiguration('1,2,3'));
     this.raft = new Raft({
       id: 1n,
       address: 'n1',
-      term: 2 as Term,
+      term: term as Term,
       vote: 0n,
       snapshot: undefined,
       firstIndex: 1 as LogIndex,
@@ -37,9 +38,10 @@ class Leader {
     });
     this.step({ kind: 'tick', now: 0 });
     this.step({ kind: 'tick', now: 5_000 });
-    this.#hear(2n, { type: 'request-vote-result', term: 3 as Term, granted: true, preVote: true });
+    const vote = { type: 'request-vote-result', term: (term + 1) as Term, granted: true } as const;
+    this.#hear(2n, { ...vote, preVote: true });
     this.step({ kind: 'persisted', now: this.#now, ticket: 1 });
-    this.#hear(2n, { type: 'request-vote-result', term: 3 as Term, granted: true, preVote: false });
+    this.#hear(2n, { ...vote, preVote: false });
     this.step({ kind: 'persisted', now: this.#now, ticket: 2 });
     expect(this.raft.role).toBe('leader');
   }
@@ -68,7 +70,7 @@ class Leader {
   answer(rejected: number, lastIndex: number) {
     const { send } = this.#hear(3n, {
       type: 'append-entries-result',
-      term: 3 as Term,
+      term: this.raft.term,
       rejected: rejected as LogIndex,
       lastIndex: lastIndex as LogIndex,
     });
@@ -143,4 +145,22 @@ test('a follower that is still writing answers one message more than once', () =
   expect(leader.answer(0, 3)).toMatchObject([{ previousIndex: 3, entries: [{}] }]);
   leader.answer(0, 4);
   expect(leader.follower).toMatchObject({ match: 4, state: 'pipeline' });
+});
+
+test('a restarted leader asks nothing under a number that it has used: C answers what is left of an old term in the present one', () => {
+  const numbers = [2, 3].map((term) => {
+    const leader = new Leader(term);
+    for (const [rejected, lastIndex] of [
+      [3, 1],
+      [0, 2],
+      [0, 3],
+      [0, 4],
+    ])
+      leader.answer(rejected, lastIndex);
+    const [question] = leader.read().send;
+    return question.message.type === 'append-entries' ? question.message.previousIndex : undefined;
+  });
+  expect(numbers[0]).toBeGreaterThan(NONCE_BASE);
+  expect(numbers[1]).toBeGreaterThan(NONCE_BASE);
+  expect(numbers[0]).not.toBe(numbers[1]);
 });

@@ -22,6 +22,7 @@ import type {
 import { Durability } from './durability.ts';
 import type { Leadership } from './leadership.ts';
 import { LogTail } from './log-tail.ts';
+import { roundsBefore } from './nonce.ts';
 
 export type PlainMessage = Exclude<RaftMessage, InstallSnapshot>;
 
@@ -96,8 +97,8 @@ export class Core {
   verified = 0 as LogIndex;
   /** As follower: highest commit index that the leader of this term told. */
   leaderCommit = 0 as LogIndex;
-  /** Read rounds of all leaderships of this process. */
-  roundsSent = 0;
+  /** Number of the newest read round of all leaderships of this process. */
+  roundsSent: number;
   /** After a failed write nothing is written before this time. */
   persistRetryAt = Number.NEGATIVE_INFINITY;
   /** When it last gave leadership away because it could not write. */
@@ -121,6 +122,7 @@ export class Core {
     this.random = start.random;
     this.now = start.now;
     this.term = start.term;
+    this.roundsSent = roundsBefore(start.term);
     this.vote = start.vote;
     this.snapshot = start.snapshot;
     const snapshotIndex = start.snapshot?.index ?? (0 as LogIndex);
