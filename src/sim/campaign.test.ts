@@ -18,6 +18,7 @@ test('a campaign tells its speed, its distribution, and how to repeat what faile
     profile: 'disk',
     seed: 4,
     error: 'ACK: 7 is gone\n    at somewhere',
+    failure: { symptom: 'ACK', atMs: 5000 },
   });
   expect(campaign.summary((seed, profile) => `again ${seed} ${profile}`)).toEqual([
     '3 passed, 1 failed; 0.03 simulated hours; 100 simulated seconds per CPU second',
@@ -38,7 +39,20 @@ test.each([
   ['--seed 7', { first: 7, count: 1, hours: 0.01, jobs: 1 }],
   ['', { first: 99, count: 1 }],
   ['--seeds 5..9 --hours 0.5', { first: 5, count: 5, hours: 0.5 }],
-  ['--seed 4 --profile disk --skip 3,5', { profiles: ['disk'], skipped: [3, 5] }],
+  [
+    '--seed 4 --profile disk --skip 3,5..7 --without churn,loss --clients 1 --only rows --end-after 2.5',
+    {
+      profiles: ['disk'],
+      reduction: {
+        skip: [3, 5, 6, 7],
+        without: ['churn', 'loss'],
+        clients: 1,
+        only: 'rows',
+        endAfterMs: 2500,
+      },
+    },
+  ],
+  ['--seed 4 --shrink --plan --runs 9', { shrink: true, plan: true, runs: 9 }],
   ['--fresh --jobs all', { first: 99, count: Number.POSITIVE_INFINITY, jobs: 4 }],
   ['--fresh --seed 3 --minutes 2 --stop', { first: 3, minutes: 2, stop: true }],
 ])('options: %s', (text, expected) => {

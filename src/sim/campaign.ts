@@ -1,5 +1,6 @@
 import type { ProfileName } from './profile.ts';
 import type { RunReport } from './run.ts';
+import type { Failure } from './shrinker.ts';
 
 /** What became of one seed. */
 export type SeedResult =
@@ -14,6 +15,7 @@ export type SeedResult =
       readonly profile: ProfileName;
       readonly seed: number;
       readonly error: string;
+      readonly failure: Failure;
     };
 
 /** A run that could have found something: long enough, disturbed, and with work done. */

@@ -1,6 +1,6 @@
 import { type Random, randomBelow, SeededRandom } from '../base/index.ts';
 import type { Cluster } from '../client/index.ts';
-import { around, type FaultKind, type PlannedFault, planFaults } from './fault-plan.ts';
+import { around, type FaultKind, type PlannedFault } from './fault-plan.ts';
 import type { Fleet } from './fleet.ts';
 import type { SimulatedNetwork } from './network.ts';
 import { drawPartition, isolate } from './partitions.ts';
@@ -11,32 +11,31 @@ import type { World } from './world.ts';
 
 /** Carries out a plan of faults, never with more than a minority of processes dead at once. */
 export class Faults {
-  /** All that is planned, for printing and for leaving some of it out. */
-  readonly plan: readonly PlannedFault[];
+  readonly #plan: readonly PlannedFault[];
   readonly #scheduler: Scheduler;
   readonly #network: SimulatedNetwork;
   readonly #fleet: Fleet;
   readonly #profile: Profile;
   readonly #cluster: Cluster;
   readonly #say: (text: string) => void;
+  readonly #note: (text: string) => void;
   #stopped = false;
   /** Those that really happened. */
   count = 0;
 
-  constructor(world: World, durationMs: number, skipped: ReadonlySet<number>) {
+  constructor(world: World, plan: readonly PlannedFault[]) {
+    this.#plan = plan;
     this.#scheduler = world.scheduler;
     this.#network = world.network;
     this.#fleet = world.fleet;
     this.#profile = world.profile;
     this.#cluster = world.admin.cluster;
     this.#say = (text) => world.say(text);
-    const { faultWeights, faultEveryMs } = world.profile;
-    const all = planFaults(world.stream('faults'), faultWeights, faultEveryMs, durationMs);
-    this.plan = all.filter(({ number }) => !skipped.has(number));
+    this.#note = (text) => world.note(text);
   }
 
   start(): void {
-    for (const fault of this.plan) {
+    for (const fault of this.#plan) {
       this.#scheduler.after(fault.atMs, () => {
         if (!this.#stopped) this.#strike(fault);
       });
@@ -156,8 +155,10 @@ export class Faults {
     this.#scheduler.after(around(random, this.#profile.partitionMs), () => {
       if (this.#stopped) return;
       for (const [from, to] of cuts) this.#network.mend(from, to);
+      this.#note(`mended: ${text}`);
     });
-    return cuts.map(([from, to]) => `${short(from)}>${short(to)}`).join(' ');
+    const text = cuts.map(([from, to]) => `${short(from)}>${short(to)}`).join(' ');
+    return text;
   }
 }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { SeedResult } from './campaign.ts';
 import type { SeedJob } from './seed-job.ts';
+import { symptomOf } from './symptom.ts';
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
 /** A process is replaced after so many seeds, so that nothing can pile up in it. */
@@ -26,7 +27,8 @@ export class JobRunner {
       };
       const fail = (error: string): void => {
         this.close();
-        settle({ kind: 'failed', seed: job.seed, profile: job.profile, error });
+        const failure = { symptom: symptomOf(error), atMs: Number.POSITIVE_INFINITY };
+        settle({ kind: 'failed', seed: job.seed, profile: job.profile, error, failure });
       };
       const timer = setTimeout(() => fail(`no end after ${limitMs / 1000} s`), limitMs);
       child.on('message', (result: SeedResult) => settle(result));

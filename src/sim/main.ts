@@ -8,6 +8,7 @@ import { loadSqlite, sha256, turn } from './platform.ts';
 import type { ProfileName } from './profile.ts';
 import { runJob, type SeedJob } from './seed-job.ts';
 import { HELP, parseSettings, type Settings } from './settings.ts';
+import { command, planLines, shrinkSeed } from './shrink-seed.ts';
 
 const PROGRESS_MS = 10_000;
 /** Real time for one simulated hour of a seed, and for what every seed costs, on the slowest of machines. */
@@ -29,6 +30,7 @@ class Main {
 
   async run(): Promise<number> {
     const { jobs, count } = this.#settings;
+    if (this.#settings.plan || this.#settings.shrink) return this.#one();
     process.on('SIGINT', () => this.#interrupted());
     const progress = setInterval(() => console.error(this.#campaign.progress()), PROGRESS_MS);
     if (count > 1) console.error(`SEED=${this.#settings.first} COMMIT=${commit()}`);
@@ -40,12 +42,38 @@ class Main {
 
   /** The next seed; undefined when there is none, or it is time to end. */
   #take(): SeedJob | undefined {
-    const { first, count, hours, profiles, skipped, minutes, twice, stop } = this.#settings;
+    const { count, minutes, stop } = this.#settings;
     const late = performance.now() - this.#startedAt > minutes * 60_000;
     if (this.#stopped || late || this.#next >= count) return undefined;
     if (stop && this.#campaign.failed > 0) return undefined;
-    const profile = profiles[this.#next % profiles.length];
-    return { seed: first + this.#next++, hours, profile, skipped, twice };
+    return this.#job(this.#next++);
+  }
+
+  #job(number: number): SeedJob {
+    const { first, hours, profiles, reduction, twice } = this.#settings;
+    const profile = profiles[number % profiles.length];
+    return { seed: first + number, hours, profile, reduction, twice };
+  }
+
+  /** Prints the plan of the first seed, or shrinks it: then each run has a process that may hang or die. */
+  async #one(): Promise<number> {
+    const job = this.#job(0);
+    const print = (line: string): void => console.log(line);
+    if (this.#settings.plan) for (const line of planLines(job)) print(line);
+    if (!this.#settings.shrink) return 0;
+    const runner = new JobRunner();
+    this.#runners.push(runner);
+    const platform = { module: loadSqlite(), hash: sha256, turn };
+    const apart = (each: SeedJob): Promise<SeedResult> => runner.run(each, this.#limitMs());
+    const traced = (each: SeedJob, trace: (line: string) => void): Promise<SeedResult> =>
+      runJob(each, platform, trace);
+    const failed = await shrinkSeed(job, this.#settings.runs, { apart, traced }, print);
+    runner.close();
+    return failed ? 1 : 0;
+  }
+
+  #limitMs(): number {
+    return LIMIT_MS + this.#settings.hours * LIMIT_MS_PER_HOUR;
   }
 
   async #inThisProcess(): Promise<void> {
@@ -63,9 +91,8 @@ class Main {
   async #inAnother(): Promise<void> {
     const runner = new JobRunner();
     this.#runners.push(runner);
-    const limitMs = LIMIT_MS + this.#settings.hours * LIMIT_MS_PER_HOUR;
     for (let job = this.#take(); job !== undefined; job = this.#take()) {
-      this.#took(await runner.run(job, limitMs));
+      this.#took(await runner.run(job, this.#limitMs()));
     }
   }
 
@@ -85,9 +112,8 @@ class Main {
   }
 
   #repeat(seed: number, profile: ProfileName): string {
-    const { hours, skipped } = this.#settings;
-    const skip = skipped.length === 0 ? '' : ` --skip ${skipped.join()}`;
-    return `npm run sim -- --seed ${seed} --profile ${profile} --hours ${hours}${skip} --trace`;
+    const { hours, reduction, twice } = this.#settings;
+    return `${command({ seed, profile, hours, reduction, twice })} --trace`;
   }
 
   /** The first time: no new seed is begun. The second time: now. */

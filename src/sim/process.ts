@@ -51,6 +51,8 @@ export interface Environment {
   readonly segmentBytes: number;
   readonly trace: TraceHash;
   log(level: LogLevel, host: string, message: string): void;
+  /** For who reads the trace. */
+  note(host: string, text: string): void;
   /** A broken invariant anywhere ends the run. */
   failed(error: unknown): void;
 }
@@ -133,6 +135,7 @@ export class SimulatedProcess {
     const environment = this.#environment;
     const clock = new ProcessClock(environment.scheduler, this.#clockRate);
     this.#clock = clock;
+    environment.note(this.address, `node ${this.id} starts (${mode})`);
     try {
       if (mode !== 'resume') this.#witness.restarts(undefined);
       const node = await this.#assemble(clock, mode);

@@ -1,8 +1,11 @@
 import type { Client as ClusterClient, Database } from '../client/index.ts';
 import { BeyondAtlas } from './beyond-atlas.ts';
+import { type PlannedFault, planFaults } from './fault-plan.ts';
 import { Faults } from './faults.ts';
 import { drawProfile, type Profile, type ProfileName } from './profile.ts';
-import { Client, type History, type Lie, lying } from './workloads/index.ts';
+import { NO_REDUCTION, type Reduction, reduceProfile } from './reduction.ts';
+import { Violation } from './violation.ts';
+import { Client, type History, type Lie, lying, observed } from './workloads/index.ts';
 import { DATABASE, type Platform, streamOf, World } from './world.ts';
 
 /** After the faults stop, the cluster must serve within this simulated time. */
@@ -10,6 +13,7 @@ const LIVENESS_MS = 30_000;
 
 /** Runs under faults of such a length have so many acknowledged writes, or are longer by so many halves of themselves. */
 const LONG_MS = 30_000;
+const HOUR_MS = 3_600_000;
 const ENOUGH_WRITES = 50;
 const ROUNDS_MORE = 6;
 
@@ -17,9 +21,11 @@ export interface RunOptions extends Platform {
   readonly seed: number;
   readonly hours: number;
   readonly profileName?: ProfileName | undefined;
-  /** Numbers of planned faults that are left out. */
-  readonly skipped?: ReadonlySet<number> | undefined;
+  /** What is left out. */
+  readonly reduction?: Reduction | undefined;
   readonly trace?: ((line: string) => void) | undefined;
+  /** Hears before the run rejects how long after the beginning of the faults it failed. */
+  readonly failedAt?: ((sinceFaultsMs: number) => void) | undefined;
   /** Instead of what the seed draws. */
   readonly profile?: Partial<Profile> | undefined;
   /** Clients get databases that do not tell the truth, to show that somebody notices. */
@@ -59,36 +65,70 @@ export async function runSeed(options: RunOptions): Promise<RunReport> {
   return new Run(options).run();
 }
 
+export interface SeedPlan {
+  readonly profile: Profile;
+  readonly faults: readonly PlannedFault[];
+}
+
+/** What a seed draws: its profile, and the faults that are planned for it. Nothing is run. */
+export function planSeed(
+  options: Pick<RunOptions, 'seed' | 'hours' | 'profileName' | 'profile'>,
+): SeedPlan {
+  const { seed, hours, profileName } = options;
+  const drawn = drawProfile(streamOf(seed, 'profile'), profileName);
+  const profile = { ...drawn, ...options.profile };
+  const { faultWeights, faultEveryMs } = profile;
+  const random = streamOf(seed, 'faults');
+  return { profile, faults: planFaults(random, faultWeights, faultEveryMs, hours * HOUR_MS) };
+}
+
 class Run {
   readonly #options: RunOptions;
+  readonly #reduction: Reduction;
+  readonly #faults: readonly PlannedFault[];
   readonly #world: World;
+  /** When the faults began. */
+  #beganMs = Number.POSITIVE_INFINITY;
 
   constructor(options: RunOptions) {
     this.#options = options;
-    const drawn = drawProfile(streamOf(options.seed, 'profile'), options.profileName);
-    const profile = { ...drawn, ...options.profile };
-    this.#world = new World(options, options.seed, profile, options.trace);
+    this.#reduction = options.reduction ?? NO_REDUCTION;
+    const { profile, faults } = planSeed(options);
+    const skipped = new Set(this.#reduction.skip);
+    this.#faults = faults.filter(({ number }) => !skipped.has(number));
+    const reduced = reduceProfile(profile, this.#reduction);
+    this.#world = new World(options, options.seed, reduced, options.trace);
   }
 
   async run(): Promise<RunReport> {
+    const { scheduler } = this.#world;
+    try {
+      return await this.#run();
+    } catch (error) {
+      const text = error instanceof Violation ? error.message : String(error);
+      this.#world.note(`the run fails: ${text}`);
+      this.#options.failedAt?.(Math.max(0, scheduler.now() - this.#beganMs));
+      throw error;
+    }
+  }
+
+  async #run(): Promise<RunReport> {
     const world = this.#world;
     const { admin, churn, profile } = world;
     await world.form();
     world.network.faults = profile.network;
-    const durationMs = this.#options.hours * 3_600_000;
-    const faults = new Faults(world, durationMs, this.#options.skipped ?? new Set());
+    this.#beganMs = world.scheduler.now();
+    world.note('faults begin');
+    const durationMs = this.#options.hours * HOUR_MS;
+    const faults = new Faults(world, this.#faults);
     const clients = this.#startClients();
     faults.start();
     this.#options.sabotage?.(world, world.mix.history).catch((error: unknown) => world.fail(error));
     if (profile.churnEveryMs > 0) churn.start(profile.churnEveryMs);
     const beyondAtlas = profile.beyondAtlas ? new BeyondAtlas(world) : undefined;
     beyondAtlas?.start(durationMs);
-    await world.advance(durationMs);
-    // What is long enough to find something goes on until something has happened.
-    for (let more = 0; durationMs >= LONG_MS && more < ROUNDS_MORE; more++) {
-      if (world.mix.history.count('ok') >= ENOUGH_WRITES) break;
-      await world.advance(durationMs / 2);
-    }
+    await this.#underFaults(durationMs);
+    world.note('faults end');
     const calmDown = async (): Promise<void> => {
       await faults.end();
       await Promise.all([churn.stop(), endClients(clients)]);
@@ -104,13 +144,32 @@ class Run {
     return this.#report(faults.count + churn.changes);
   }
 
+  async #underFaults(durationMs: number): Promise<void> {
+    const { endAfterMs } = this.#reduction;
+    const world = this.#world;
+    await world.advance(endAfterMs ?? durationMs);
+    if (endAfterMs !== undefined) return;
+    // What is long enough to find something goes on until something has happened.
+    for (let more = 0; durationMs >= LONG_MS && more < ROUNDS_MORE; more++) {
+      if (world.mix.history.count('ok') >= ENOUGH_WRITES) break;
+      await world.advance(durationMs / 2);
+    }
+  }
+
+  /** What client `number` works on: the truth or not, noted when somebody reads the trace. */
+  #database(connection: ClusterClient, number: number): Database {
+    const { lie, trace } = this.#options;
+    const database = connection.database(DATABASE);
+    const told = lie === undefined ? database : lying(database, lie);
+    if (trace === undefined) return told;
+    return observed(told, (text) => this.#world.note(text, `client-${number}`));
+  }
+
   #startClients(): RunningClient[] {
     return Array.from({ length: this.#world.profile.clients }, (_, number) => {
       const connection = this.#world.client(`client-${number}`);
-      const database = connection.database(DATABASE);
-      const { lie } = this.#options;
       const client = new Client({
-        database: lie === undefined ? database : lying(database, lie),
+        database: this.#database(connection, number),
         mix: this.#world.mix,
         random: this.#world.stream(`client ${number}`),
         scheduler: this.#world.scheduler,

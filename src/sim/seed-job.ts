@@ -2,7 +2,9 @@ import process from 'node:process';
 import { inspect } from 'node:util';
 import type { SeedResult } from './campaign.ts';
 import type { ProfileName } from './profile.ts';
+import type { Reduction } from './reduction.ts';
 import { runSeed } from './run.ts';
+import { symptomOf } from './symptom.ts';
 import type { Platform } from './world.ts';
 
 /** One seed to run, as it is given to another process. */
@@ -10,7 +12,7 @@ export interface SeedJob {
   readonly seed: number;
   readonly hours: number;
   readonly profile: ProfileName;
-  readonly skipped: readonly number[];
+  readonly reduction: Reduction;
   readonly twice: boolean;
 }
 
@@ -20,8 +22,12 @@ export async function runJob(
   platform: Platform,
   trace?: (line: string) => void,
 ): Promise<SeedResult> {
-  const { seed, hours, profile: profileName } = job;
-  const options = { ...platform, seed, hours, profileName, skipped: new Set(job.skipped) };
+  const { seed, hours, profile: profileName, reduction } = job;
+  let atMs = 0;
+  const failedAt = (sinceFaultsMs: number): void => {
+    atMs = sinceFaultsMs;
+  };
+  const options = { ...platform, seed, hours, profileName, reduction, failedAt };
   try {
     const startedAt = process.cpuUsage();
     const report = await runSeed({ ...options, trace });
@@ -32,6 +38,7 @@ export async function runJob(
     const cpuMs = (user + system) / 1000;
     return { kind: 'passed', profile: profileName, report, cpuMs };
   } catch (error) {
-    return { kind: 'failed', profile: profileName, seed, error: inspect(error) };
+    const failure = { symptom: symptomOf(error), atMs };
+    return { kind: 'failed', profile: profileName, seed, error: inspect(error), failure };
   }
 }

@@ -82,6 +82,7 @@ export class World {
       segmentBytes: profile.segmentBytes,
       trace,
       log: (level: LogLevel, host: string, message: string) => this.#log(level, host, message),
+      note: (host: string, text: string) => this.note(text, host),
       failed: (error: unknown) => this.fail(error),
     };
     this.fleet = new Fleet(environment, profile.addresses);
@@ -97,6 +98,11 @@ export class World {
   /** A line of the trace that comes from no node. */
   say(text: string): void {
     this.#log('info', 'world', text);
+  }
+
+  /** A line for who reads the trace; it is no event of the run. */
+  note(text: string, host = 'world'): void {
+    this.#print(`${this.scheduler.now().toFixed(3)} ${host} note ${text}`);
   }
 
   /** The run ends with this error at the next event. */

@@ -1,6 +1,7 @@
 export { Client } from './client.ts';
 export { expectQuorateError } from './expected-errors.ts';
 export { type Lie, lying } from './lies.ts';
-export { createTables, Mix } from './mix.ts';
+export { createTables, Mix, WORKLOAD_NAMES } from './mix.ts';
+export { observed } from './observed.ts';
 export type { History } from './told.ts';
 export type { Actor, Workload } from './workload.ts';

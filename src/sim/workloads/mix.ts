@@ -1,4 +1,4 @@
-import { type Random, randomBelow } from '../../base/index.ts';
+import { type Random, randomBelow, SeededRandom } from '../../base/index.ts';
 import type { Database } from '../../client/index.ts';
 import { Bank } from './bank.ts';
 import { Claims } from './claims.ts';
@@ -60,6 +60,11 @@ export class Mix {
     for (const workload of this.workloads) await workload.check(database, now);
   }
 }
+
+/** Of all workloads. */
+export const WORKLOAD_NAMES: readonly string[] = new Mix(new SeededRandom(0), 0).workloads.map(
+  ({ name }) => name,
+);
 
 /** The tables of all workloads. May be repeated. */
 export async function createTables(
