@@ -200,6 +200,8 @@ export class SimulatedProcess {
 
   /** kill -9, or with `power` the loss of whatever was not synced. */
   stop(power: boolean): void {
+    // Another machine may have its address by now.
+    if (this.scrapped) return;
     this.#clock?.kill();
     this.#clock = undefined;
     this.#node = undefined;
