@@ -68,8 +68,8 @@ export const log = [
     patches: [
       [
         'log/durable-log.ts',
-        'await this.#floor.lower({ ...end, metadata: this.#metadata.current });\n    await this.#segments.truncate(operation.from);',
-        'await this.#segments.truncate(operation.from);\n    if (end.index < 0) await this.#floor.lower({ ...end, metadata: this.#metadata.current });',
+        'await this.#floor.lower({ ...end, metadata: this.#metadata.current });\n    await this.#truncate(operation.from);',
+        'await this.#truncate(operation.from);\n    if (end.index < 0) await this.#floor.lower({ ...end, metadata: this.#metadata.current });',
       ],
     ],
   },

@@ -306,7 +306,7 @@ describe('a full disk', () => {
   it('a snapshot fails without harm', async () => {
     const { log } = await open();
     await log.persist([append(1, entry(1))]);
-    disk.setCapacity(disk.usedBytes);
+    disk.setCapacity(0);
     await expect(snapshot(log, 1, 0)).rejects.toMatchObject({ code: 'DISK_FULL' });
     disk.setCapacity(Number.POSITIVE_INFINITY);
     expect(disk.names().filter((name) => name.startsWith('tmp-'))).toEqual([]);

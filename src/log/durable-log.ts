@@ -11,7 +11,7 @@ import {
 import type { PersistOperation, SnapshotInfo } from '../raft/index.ts';
 import { encodeConfiguration } from '../wire/index.ts';
 import type { CountingDisk } from './counting-disk.ts';
-import { diskFailure, isFull } from './errors.ts';
+import { diskFailure, isFull, neverFull } from './errors.ts';
 import { FloorFile } from './floor-file.ts';
 import type { LoadedDirectory } from './load-directory.ts';
 import { MetadataFile } from './metadata-file.ts';
@@ -20,6 +20,7 @@ import { type AppendBatch, SegmentWriter } from './segment-writer.ts';
 import type { SnapshotContent } from './snapshot-reader.ts';
 import { type SnapshotFileWriter, SnapshotStore } from './snapshot-store.ts';
 import { TermHistory } from './term-history.ts';
+import { withRoom } from './whole-file.ts';
 
 /** Entry bytes after which the durable floor is written again. */
 const FLOOR_BYTES = 1024 * 1024;
@@ -189,8 +190,10 @@ export class DurableLog {
   async beginInstall(info: SnapshotInfo, contentBytes: number): Promise<SnapshotWriter> {
     return await this.#beginWriter(info, contentBytes, (file) =>
       this.#queue.control(async () => {
+        // Up to here a full disk has changed nothing.
+        await this.#prepareToReplace();
         try {
-          await this.#replaceLog(info, file);
+          await neverFull(this.#replaceLog(info, file));
         } catch (error) {
           // A part of the segments may be gone: only a start can tell what is left.
           this.#queue.break(diskFailure(error, 'installing a snapshot'));
@@ -198,6 +201,21 @@ export class DurableLog {
         }
       }),
     );
+  }
+
+  /**
+   * Gives up what the newest snapshot has made superfluous: the snapshot before it, and all entries up to it. For a disk that
+   * is full of them; otherwise they stay, for a newest snapshot that turns out damaged and for followers that lag. So it is
+   * read to its end first. Returns whether anything was removed.
+   */
+  async makeRoom(): Promise<boolean> {
+    this.#queue.checkUsable();
+    if (!(await this.#snapshots.verifyNewest())) return false;
+    let removed = false;
+    await this.#queue.control(async () => {
+      removed = await this.#removeSuperseded();
+    });
+    return removed;
   }
 
   /**
@@ -258,14 +276,20 @@ export class DurableLog {
       }
     };
     let file: SnapshotFileWriter | undefined;
+    const makeRoom = () => this.#makeRoomForSnapshot();
     await guarded(async () => {
-      file = await this.#snapshots.begin(info, contentBytes);
+      file = await this.#snapshots.begin(info, contentBytes, makeRoom);
+    }).catch((error: unknown) => {
+      this.#segments.prepare();
+      throw error;
     });
     assert(file !== undefined, 'no snapshot was begun');
     const writer = file;
     this.#snapshotWriter = writer;
     const end = (): void => {
-      if (this.#snapshotWriter === writer) this.#snapshotWriter = undefined;
+      if (this.#snapshotWriter !== writer) return;
+      this.#snapshotWriter = undefined;
+      if (this.#queue.broken === undefined) this.#segments.prepare();
     };
     /** A failure ends the snapshot; the first error is the one to report. */
     const orDiscard = async (run: () => Promise<void>): Promise<void> => {
@@ -291,14 +315,34 @@ export class DurableLog {
     };
   }
 
-  async #replaceLog(info: SnapshotInfo, file: SnapshotFileWriter): Promise<void> {
-    const { index, term: lastTerm } = info;
+  /** The older snapshot goes before the prepared segments: a snapshot of about its size takes its place. */
+  async #makeRoomForSnapshot(): Promise<boolean> {
+    if (await this.makeRoom()) return true;
+    let released = false;
+    await this.#queue.control(async () => {
+      released = await this.#segments.releasePrepared();
+    });
+    return released;
+  }
+
+  async #removeSuperseded(): Promise<boolean> {
+    const { newest } = this.#snapshots;
+    if (newest === undefined || !this.#snapshots.newestVerified) return false;
+    const snapshots = await this.#snapshots.removeOld(1);
+    const segments = await this.#segments.removeUpTo(newest.index);
+    return snapshots + segments > 0;
+  }
+
+  async #prepareToReplace(): Promise<void> {
     await this.#segments.rotate();
     // Until the old log is gone the floor may only demand what both histories have.
-    const common = this.#snapshots.newest ?? { index: 0, term: 0 };
-    const metadata = this.#metadata.current;
-    await this.#floor.lower({ index: common.index, term: common.term, metadata });
+    const { index, term: common } = this.#snapshots.newest ?? { index: 0, term: 0 };
+    await this.#floor.lower({ index, term: common, metadata: this.#metadata.current });
     this.#floorDue = true;
+  }
+
+  async #replaceLog(info: SnapshotInfo, file: SnapshotFileWriter): Promise<void> {
+    const { index, term: lastTerm } = info;
     await this.#snapshots.store(file);
     await this.#segments.reset(index, lastTerm);
     await this.#snapshots.removeOld();
@@ -329,7 +373,15 @@ export class DurableLog {
     if (index >= this.lastIndex) return;
     const end = { index, term: this.#segments.termAt(index) };
     await this.#floor.lower({ ...end, metadata: this.#metadata.current });
-    await this.#segments.truncate(operation.from);
+    await this.#truncate(operation.from);
+  }
+
+  /** It writes the beginning of a segment again, which on a full disk needs room. */
+  async #truncate(from: number): Promise<void> {
+    await withRoom(
+      () => this.#segments.truncate(from),
+      async () => (await this.#snapshots.verifyNewest()) && (await this.#removeSuperseded()),
+    );
   }
 
   async #writeMetadata(newTerm: Term, vote: NodeId): Promise<void> {

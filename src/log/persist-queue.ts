@@ -130,8 +130,7 @@ export class PersistQueue {
         continue;
       }
       const failure =
-        (await this.#flush(group)) ??
-        (await this.#attempt(operation.kind !== 'truncate', () => this.#writer.alone(operation)));
+        (await this.#flush(group)) ?? (await this.#attempt(() => this.#writer.alone(operation)));
       if (failure !== undefined) return failure;
     }
     return undefined;
@@ -142,9 +141,7 @@ export class PersistQueue {
     const batches = group.batches.splice(0);
     const waiting = group.waiting.splice(0);
     const failure =
-      batches.length === 0
-        ? undefined
-        : await this.#attempt(true, () => this.#writer.append(batches));
+      batches.length === 0 ? undefined : await this.#attempt(() => this.#writer.append(batches));
     for (const settle of waiting) {
       if (failure === undefined) settle.resolve();
       else settle.reject(failure);
@@ -168,14 +165,14 @@ export class PersistQueue {
   }
 
   /** Runs a part of persist; on failure decides whether the log can go on, and returns the error. */
-  async #attempt(fullIsSurvivable: boolean, run: () => Promise<void>): Promise<unknown> {
+  async #attempt(run: () => Promise<void>): Promise<unknown> {
     if (this.#broken !== undefined) return this.#broken;
     try {
       await run();
       return undefined;
     } catch (error) {
       const failure = diskFailure(error, 'writing the log');
-      if (fullIsSurvivable && isFull(error)) this.full = true;
+      if (isFull(error)) this.full = true;
       else this.#broken = failure;
       return failure;
     }

@@ -1,4 +1,4 @@
-import { assert, type Disk, type DiskFile } from '../base/index.ts';
+import { assert, type Disk, DiskError, type DiskFile } from '../base/index.ts';
 import { diskFailure, isFull } from './errors.ts';
 import { openSegmentName } from './file-names.ts';
 
@@ -25,6 +25,7 @@ export class SegmentPool {
   #preparing: Promise<void> | undefined;
   #failure: unknown;
   #closed = false;
+  #held = false;
 
   constructor(disk: Disk, segmentBytes: number) {
     this.#disk = disk;
@@ -37,7 +38,8 @@ export class SegmentPool {
 
   /** Starts preparing what is missing; does not wait. */
   refill(): void {
-    if (this.#closed || this.#preparing !== undefined || this.#ready.length >= PREPARED) return;
+    if (this.#closed || this.#held) return;
+    if (this.#preparing !== undefined || this.#ready.length >= PREPARED) return;
     this.#preparing = this.#prepare().then(
       (segment) => {
         this.#preparing = undefined;
@@ -85,6 +87,19 @@ export class SegmentPool {
     const segments = this.#ready.splice(0);
     for (const segment of segments) await this.#discard(segment);
     return segments.length > 0;
+  }
+
+  /** As `release`, and prepares no others until `resume`: the room is meant for something else. */
+  async hold(): Promise<boolean> {
+    this.#held = true;
+    this.#failure = new DiskError('ENOSPC', 'a snapshot needs the room of the log segments');
+    return await this.release();
+  }
+
+  /** Ends `hold`. */
+  resume(): void {
+    this.#held = false;
+    this.refill();
   }
 
   /** Removes all prepared segments. */

@@ -90,7 +90,7 @@ export class SegmentWriter {
 
   /** Prepares segments in the background. */
   prepare(): void {
-    this.#pool.refill();
+    this.#pool.resume();
   }
 
   /**
@@ -131,7 +131,8 @@ export class SegmentWriter {
 
   /**
    * Removes the entries from `from` on (disk-format.md §7). Durable step by step from the end, so that a
-   * crash leaves either a longer beginning of the old log or the new end.
+   * crash leaves either a longer beginning of the old log or the new end. On a full disk it may end halfway
+   * and can be tried again: the log then ends at `lastIndex`.
    */
   async truncate(from: number): Promise<void> {
     if (from > this.#lastIndex) return;
@@ -140,22 +141,25 @@ export class SegmentWriter {
       if (last.last < from) break;
       if (last.first < from) await this.#shorten(last, from - 1);
       else {
-        await this.#disk.remove(last.name);
-        await this.#disk.syncDirectory();
+        await neverFull(this.#remove(last.name));
         this.#closed.pop();
+        this.#endAt(last.first - 1);
       }
     }
-    this.#lastIndex = from - 1;
-    this.#terms.truncate(from - 1);
+    this.#endAt(from - 1);
     this.#pool.refill();
+  }
+
+  /** Removes the prepared segments until `prepare`, to make room for a snapshot. True if there was one. */
+  releasePrepared(): Promise<boolean> {
+    return this.#pool.hold();
   }
 
   /** Removes all entries: a snapshot that ends at this position replaces them. */
   async reset(index: number, term: number): Promise<void> {
     await this.rotate();
     for (let last = this.#closed.pop(); last !== undefined; last = this.#closed.pop()) {
-      await this.#disk.remove(last.name);
-      await this.#disk.syncDirectory();
+      await this.#remove(last.name);
     }
     this.#lastIndex = index;
     this.#terms.reset(index, term);
@@ -166,23 +170,29 @@ export class SegmentWriter {
     return this.#terms.at(index);
   }
 
-  /** Removes closed segments that hold only entries up to `index`, the oldest first. */
-  async removeUpTo(index: number): Promise<void> {
-    await this.#closing;
+  /** Removes closed segments that hold only entries up to `index`, the oldest first. Returns how many. */
+  async removeUpTo(index: number): Promise<number> {
+    await (this.#closingFailure === undefined ? this.#closing : this.#closeRetired());
     let removed = 0;
     while ((this.#closed[0]?.last ?? Number.POSITIVE_INFINITY) <= index) {
+      // An open segment does not say with which entry it begins: it follows the last closed one that is found, or the
+      // snapshot. So the last one goes when no crash can bring an earlier one back.
+      if (this.#closed.length === 1 && removed > 0) await this.#disk.syncDirectory();
       const segment = this.#closed.shift();
       if (segment !== undefined) await this.#disk.remove(segment.name);
       removed++;
     }
     if (removed > 0) await this.#disk.syncDirectory();
+    return removed;
   }
 
   /** A closed segment with these entries, written at once: how a log begins or is recovered. */
   async appendClosed(entries: readonly Entry[]): Promise<void> {
     await this.rotate();
     const first = this.#lastIndex + 1;
-    await this.#writeClosed(first, entries);
+    const segment = await this.#prepareClosed(first, entries);
+    await publish(this.#disk, segment.name);
+    this.#closed.push(segment);
     this.#terms.append(first, entries);
     this.#lastIndex += entries.length;
   }
@@ -343,31 +353,43 @@ export class SegmentWriter {
     const place = { directory: this.#disk.path, file: segment.name };
     const { entries } = scanClosedSegment(bytes, segment.first, segment.last, place);
     const kept = entries.slice(0, last - segment.first + 1);
-    this.#closed.pop();
-    await this.#withRoom(() => this.#writeClosed(segment.first, kept));
+    const shorter = await this.#withRoom(() => this.#prepareClosed(segment.first, kept));
+    await neverFull(publish(this.#disk, shorter.name));
     // Both names stand now. A crash here leaves the long one in force: nothing was truncated.
-    await this.#disk.remove(segment.name);
-    await this.#disk.syncDirectory();
+    await neverFull(this.#remove(segment.name));
+    this.#closed.pop();
+    this.#closed.push(shorter);
   }
 
-  async #writeClosed(first: number, entries: readonly Entry[]): Promise<void> {
+  /** Writes a closed segment under a temporary name. */
+  async #prepareClosed(first: number, entries: readonly Entry[]): Promise<ClosedSegment> {
     const chunks: Uint8Array[] = [SEGMENT_HEADER];
     for (const batch of split({ first, entries })) chunks.push(...encodeBatch(batch.entries));
     const last = first + entries.length - 1;
     const name = closedSegmentName(first, last);
     await writeTemporary(this.#disk, name, chunks);
-    await publish(this.#disk, name);
     const sizeBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    this.#closed.push({ name, first, last, sizeBytes });
+    return { name, first, last, sizeBytes };
+  }
+
+  /** The name is gone, durably. */
+  async #remove(name: string): Promise<void> {
+    await this.#disk.remove(name);
+    await this.#disk.syncDirectory();
+  }
+
+  #endAt(index: number): void {
+    this.#lastIndex = index;
+    this.#terms.truncate(index);
   }
 
   /** Runs something that must work on a full disk too: the spare segment makes room for it. */
-  async #withRoom(run: () => Promise<void>): Promise<void> {
+  async #withRoom<T>(run: () => Promise<T>): Promise<T> {
     try {
-      await run();
+      return await run();
     } catch (error) {
       if (!isFull(error) || !(await this.#pool.release())) throw error;
-      await run();
+      return await run();
     }
   }
 }

@@ -1,4 +1,5 @@
 import { assert, type Disk, DiskError } from '../base/index.ts';
+import { isFull } from './errors.ts';
 import { TEMPORARY_PREFIX } from './file-names.ts';
 
 /** Reads a file of known size. A shorter one is an error of the disk: the directory just said otherwise. */
@@ -34,6 +35,20 @@ export async function writeTemporary(
     // On a full disk every block counts; the next start would remove it, too.
     await disk.remove(temporary).catch(() => undefined);
     throw error;
+  }
+}
+
+/** Runs something that can be tried again after a full disk, as long as room can be made for it. */
+export async function withRoom<T>(
+  run: () => Promise<T>,
+  makeRoom: () => Promise<boolean>,
+): Promise<T> {
+  for (;;) {
+    try {
+      return await run();
+    } catch (error) {
+      if (!isFull(error) || !(await makeRoom())) throw error;
+    }
   }
 }
 

@@ -18,6 +18,8 @@ export interface ConsensusEvents {
   stored(): void;
   /** The log refuses to grow, for now: the disk is full. */
   diskFull(error: QuorateError): void;
+  /** Again nothing could be written for lack of space; also the first time. */
+  stillFull(): void;
   /** Something is written again after `diskFull`. */
   diskRecovered(): void;
   /** The message was refused as malformed; nothing has changed. */
@@ -160,6 +162,7 @@ export class Consensus {
     }
     if (!this.#diskFull) this.#events.diskFull(error);
     this.#diskFull = true;
+    this.#events.stillFull();
     this.step({ kind: 'persist-failed', now: this.#clock.now(), ticket });
   }
 

@@ -194,6 +194,7 @@ export class NodeCore {
         stored: () => this.snapshots.stored(),
         malformed: (peer, error) => this.streams.refuse(peer, error),
         diskFull: (error) => this.#disk(true, error.message),
+        stillFull: () => this.snapshots.relieve(),
         diskRecovered: () => this.#disk(false, ''),
         fatal: (error) => this.fatal(error),
       },

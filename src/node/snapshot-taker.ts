@@ -21,6 +21,10 @@ export const SNAPSHOT_THRESHOLDS: SnapshotThresholds = {
   trailingBytes: LIMITS.logTailBytes,
 };
 
+/** After a snapshot that found no space the next one waits so long, and so many times as long as that one took. */
+const RETRY_MS = 1_000;
+const RETRY_FACTOR = 10;
+
 /** Content read from the SQL thread at a time. */
 const CHUNK_BYTES = 256 * 1024;
 
@@ -46,6 +50,10 @@ export class SnapshotTaker {
   #logBytes = 0;
   #logEntries = 0;
   #running: Promise<void> | undefined;
+  /** The log is giving up what is superfluous. */
+  #relieving = false;
+  /** A snapshot found no space: none before this time. */
+  #retryAt = 0;
   #cancelled = false;
   #wake: (() => void) | undefined;
 
@@ -66,22 +74,58 @@ export class SnapshotTaker {
 
   /** Something was applied: takes a snapshot when it is time. */
   check(): void {
-    const { thresholds } = this.#options;
+    const { thresholds, clock } = this.#options;
     const due =
       this.#logEntries >= thresholds.entries ||
       this.#logBytes >= Math.max(thresholds.logBytes, this.#lastBytes);
     if (!due || this.#running !== undefined || this.#cancelled) return;
-    this.#running = this.#take().then(
+    if (clock.now() >= this.#retryAt) this.#start();
+  }
+
+  /**
+   * The log can store nothing for lack of space. A snapshot takes the place of what fills the disk, also before its time; when there
+   * is nothing new for one, what the present one has replaced goes.
+   */
+  relieve(): void {
+    if (this.#cancelled || this.#relieving) return;
+    // Who waits for the disk to store something would wait for ever.
+    if (this.#wake !== undefined || this.#options.clock.now() < this.#retryAt) this.#giveUp();
+    else if (this.#running === undefined) this.#start(true);
+  }
+
+  #start(relieving = false): void {
+    const startedAt = this.#options.clock.now();
+    this.#running = this.#take(relieving).then(
       () => {
         this.#running = undefined;
       },
       (error: unknown) => {
         this.#running = undefined;
-        this.#logBytes = 0;
-        this.#logEntries = 0;
-        if (!this.#cancelled) this.#options.failed(error);
+        this.#failed(error, startedAt);
       },
     );
+  }
+
+  #failed(error: unknown, startedAt: number): void {
+    if (error instanceof QuorateError && error.code === 'DISK_FULL') {
+      const now = this.#options.clock.now();
+      this.#retryAt = now + Math.max(RETRY_MS, RETRY_FACTOR * (now - startedAt));
+    } else {
+      this.#logBytes = 0;
+      this.#logEntries = 0;
+    }
+    if (!this.#cancelled) this.#options.failed(error);
+  }
+
+  #giveUp(): void {
+    this.#relieving = true;
+    const done = (): void => {
+      this.#relieving = false;
+    };
+    this.#options.log.makeRoom().then(done, (error: unknown) => {
+      done();
+      if (!this.#cancelled) this.#options.failed(error);
+    });
   }
 
   /** Something became durable. */
@@ -109,7 +153,7 @@ export class SnapshotTaker {
     this.#cancelled = false;
   }
 
-  async #take(): Promise<void> {
+  async #take(relieving: boolean): Promise<void> {
     const { calls, clock, history } = this.#options;
     const startedAt = clock.now();
     const cut = await calls.cut();
@@ -120,6 +164,7 @@ export class SnapshotTaker {
       if (info === undefined || cut.index <= this.#lastIndex) {
         this.#logEntries = 0;
         this.#logBytes = 0;
+        if (relieving) this.#giveUp();
         return;
       }
       await this.#durable(info.index);
@@ -142,6 +187,7 @@ export class SnapshotTaker {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
+      this.#wake = undefined;
     }
     this.#checkWanted();
   }

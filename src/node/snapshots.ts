@@ -76,6 +76,11 @@ export class Snapshots {
     this.#taker.check();
   }
 
+  /** The disk is full: what a snapshot can free of it is freed. */
+  relieve(): void {
+    this.#taker.relieve();
+  }
+
   /** Sends the newest snapshot; the core hears how it went. */
   send(to: NodeId, address: string): void {
     if (this.#sending.has(to)) return;

@@ -181,6 +181,16 @@ export class LogDriver {
     this.#snapshots = [index];
   }
 
+  /** The disk is full up to so many bytes while this runs. */
+  async onFullDisk(freeBytes: number, run: () => Promise<void>): Promise<void> {
+    this.#disk.setCapacity(this.#disk.usedBytes + freeBytes);
+    try {
+      await run();
+    } finally {
+      this.#disk.setCapacity(Number.POSITIVE_INFINITY);
+    }
+  }
+
   async install(info: SnapshotInfo): Promise<void> {
     this.#snapshots.push(info.index);
     const state = { ...this.last, log: Array<string>(info.index).fill('*') };
@@ -197,11 +207,16 @@ export class LogDriver {
     await this.log.close();
   }
 
-  /** After a full disk that the log survived: nothing of what failed is there, and it goes on where it says it ends. */
-  async goOn(): Promise<void> {
+  /** The last operations were refused by a full disk: the log ends where it says, and what does not is not there. */
+  refused(): void {
     const { lastIndex } = this.log;
     this.#states = this.#states.filter(({ log }) => log.length === lastIndex);
     expect(this.#states.length, `the log ends at ${lastIndex}`).toBeGreaterThan(0);
+  }
+
+  /** After a full disk that the log survived: nothing of what failed is there, and it goes on where it says it ends. */
+  async goOn(): Promise<void> {
+    this.refused();
     // A term that was refused may be there or not; afterwards it is known.
     await this.metadata(this.last.term + 1);
     await this.persist([8]);

@@ -224,9 +224,43 @@ const SNAPSHOTS: readonly Scenario[] = [
   },
 ];
 
+const FULL_DISKS: readonly Scenario[] = [
+  {
+    name: 'give up what the newest snapshot replaces, behind an open segment',
+    prepare: filledTwice,
+    run: async (driver) => {
+      await driver.snapshot(driver.lastIndex, 100);
+      await driver.persist([8]);
+      await driver.log.makeRoom();
+      await driver.persist([16]);
+    },
+  },
+  {
+    name: 'take a snapshot on a full disk',
+    prepare: filledTwice,
+    run: async (driver) => {
+      await driver.snapshot(driver.lastIndex, 100);
+      await driver.persist([8]);
+      await driver.onFullDisk(0, () => driver.snapshot(driver.lastIndex, 100));
+      await driver.persist([16]);
+    },
+  },
+  {
+    name: 'truncate on a full disk',
+    prepare: filledTwice,
+    run: async (driver) => {
+      await driver.snapshot(driver.lastIndex, 100);
+      await driver.persist([3000], [8, 8]);
+      await driver.onFullDisk(0, () => driver.truncate(driver.lastIndex));
+      await driver.persist([16]);
+    },
+  },
+];
+
 export const SCENARIOS: readonly Scenario[] = [
   ...APPENDS,
   ...TRUNCATIONS,
   ...SNAPSHOTS,
+  ...FULL_DISKS,
   EVERYTHING,
 ];
