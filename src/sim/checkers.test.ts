@@ -145,7 +145,7 @@ describe('whole runs with something planted', () => {
     ['lists', 'wrong outcome', 'dirty read'],
     ['lists', 'stale transaction', 'G-single|G2|real time|stale read|inconsistency'],
     ['registers', 'stale read', 'stale read|not linearizable'],
-    ['registers', 'stale transaction', 'stale read|not linearizable'],
+    ['registers', 'stale transaction', 'stale read|not linearizable|wrong refusal'],
     ['versions', 'stale read', 'staler than claimed'],
     ['versions', 'stale session', 'own write unseen|non-monotonic session'],
     ['claims', 'repeated write', 'dirty error'],

@@ -9,6 +9,16 @@ import type { Profile } from './profile.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { World } from './world.ts';
 
+/** After these a leader may not know that it is none any more. */
+const CHANGING_LEADERS: ReadonlySet<FaultKind> = new Set([
+  'isolate-leader',
+  'partition',
+  'pause',
+  'transfer',
+]);
+/** So many of them come in a rush. */
+const RUSH_SHARE = 0.5;
+
 /** Carries out a plan of faults, never with more than a minority of processes dead at once. */
 export class Faults {
   readonly #plan: readonly PlannedFault[];
@@ -19,12 +29,15 @@ export class Faults {
   readonly #cluster: Cluster;
   readonly #say: (text: string) => void;
   readonly #note: (text: string) => void;
+  /** Makes all clients busy with the same. */
+  readonly #rush: (draw: number) => void;
   #stopped = false;
   /** Those that really happened. */
   count = 0;
 
-  constructor(world: World, plan: readonly PlannedFault[]) {
+  constructor(world: World, plan: readonly PlannedFault[], rush: (draw: number) => void) {
     this.#plan = plan;
+    this.#rush = rush;
     this.#scheduler = world.scheduler;
     this.#network = world.network;
     this.#fleet = world.fleet;
@@ -59,9 +72,11 @@ export class Faults {
   }
 
   #strike({ number, kind, seed }: PlannedFault): void {
-    const happened = this.#carryOut(kind, new SeededRandom(seed));
+    const random = new SeededRandom(seed);
+    const happened = this.#carryOut(kind, random);
     if (happened === undefined) return;
     this.count++;
+    if (CHANGING_LEADERS.has(kind) && random.float() < RUSH_SHARE) this.#rush(random.float());
     this.#say(`fault ${number}: ${kind} ${happened}`);
   }
 

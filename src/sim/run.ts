@@ -120,8 +120,10 @@ class Run {
     this.#beganMs = world.scheduler.now();
     world.note('faults begin');
     const durationMs = this.#options.hours * HOUR_MS;
-    const faults = new Faults(world, this.#faults);
     const clients = this.#startClients();
+    const faults = new Faults(world, this.#faults, (draw) => {
+      for (const { client } of clients) client.rush(draw);
+    });
     faults.start();
     this.#options.sabotage?.(world, world.mix.history).catch((error: unknown) => world.fail(error));
     if (profile.churnEveryMs > 0) churn.start(profile.churnEveryMs);

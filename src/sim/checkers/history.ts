@@ -18,6 +18,7 @@ export const BROKEN_BY = {
   'duplicated write': 'TX',
   'dirty read': 'TX',
   'dirty error': 'TX',
+  'wrong refusal': 'LIN',
   'intermediate read': 'TX',
   'internal inconsistency': 'TX',
   'incompatible order': 'TX',

@@ -141,6 +141,21 @@ describe('register', () => {
         access('read', 1, [5, 6]),
       ],
     ],
+    // The value was there before and after: what the refusal rests on was taken back, or had been replaced.
+    [
+      'wrong refusal',
+      [access('write', 1, [0, 1]), access('refusal', 1, [2, 3]), access('read', 1, [4, 5])],
+    ],
+    [
+      'wrong refusal',
+      [
+        access('write', 1, [0, 1, 'unknown']),
+        access('read', 1, [2, 3]),
+        access('write', 2, [2, 9, 'failed']),
+        access('refusal', 1, [4, 5]),
+        access('swap', 3, [6, 7], 1),
+      ],
+    ],
     // A doubtful write that came and went.
     [
       'not linearizable',

@@ -3,8 +3,9 @@ import { type Anomaly, type Operation, precedes } from './history.ts';
 /** One access to a register. Each value is written at most once. */
 export interface RegisterOperation extends Operation {
   readonly key: number;
-  readonly kind: 'read' | 'write' | 'swap';
-  /** What was read or written. */
+  /** `refusal`: a condition on the value did not hold, so nothing was changed. */
+  readonly kind: 'read' | 'write' | 'swap' | 'refusal';
+  /** What was read or written; of a refusal what was not found. */
   readonly value: number;
   /** Of a swap: what it found there. */
   readonly expected?: number | undefined;
@@ -39,7 +40,8 @@ function checkKey(
 ): Anomaly | 'undecided' | undefined {
   const anomaly = valueProblem(key, history);
   if (anomaly !== undefined) return anomaly;
-  const operations = settled(history).sort((a, b) => a.invokedAt - b.invokedAt);
+  const changes = history.filter(({ kind }) => kind !== 'refusal');
+  const operations = settled(changes).sort((a, b) => a.invokedAt - b.invokedAt);
   const found = search(operations);
   if (found === 'undecided') return found;
   return found ? undefined : { name: 'not linearizable', detail: `key ${key}` };
@@ -50,6 +52,11 @@ function valueProblem(key: number, history: readonly RegisterOperation[]): Anoma
   const writes = new Map(history.filter(isWrite).map((write) => [write.value, write]));
   const successes = [...writes.values()].filter(({ fate }) => fate === 'ok');
   for (const operation of history) {
+    if (operation.kind === 'refusal') {
+      if (!isWrongRefusal(operation, writes.get(operation.value), history)) continue;
+      const detail = `key ${key}: it was not ${operation.value} for client ${operation.client} at ${operation.invokedAt}`;
+      return { name: 'wrong refusal', detail };
+    }
     const saw = operation.kind === 'read' ? operation.value : operation.expected;
     if (operation.fate !== 'ok' || saw === undefined || saw === INITIAL) continue;
     const detail = `key ${key}: ${saw} seen by client ${operation.client} at ${operation.invokedAt}`;
@@ -65,7 +72,22 @@ function valueProblem(key: number, history: readonly RegisterOperation[]): Anoma
   return undefined;
 }
 
-const isWrite = ({ kind }: RegisterOperation): boolean => kind !== 'read';
+const isWrite = ({ kind }: RegisterOperation): boolean => kind === 'write' || kind === 'swap';
+
+/** No value comes back: what was there before and is seen later was there all the time. */
+function isWrongRefusal(
+  refusal: RegisterOperation,
+  write: RegisterOperation | undefined,
+  history: readonly RegisterOperation[],
+): boolean {
+  const { value } = refusal;
+  const sees = ({ fate, kind, ...seen }: RegisterOperation): boolean =>
+    fate === 'ok' && value === (kind === 'read' ? seen.value : seen.expected);
+  // Whoever sees a value also proves that it was written.
+  const before = value === INITIAL || (write?.fate === 'ok' && precedes(write, refusal));
+  if (!before && !history.some((other) => sees(other) && precedes(other, refusal))) return false;
+  return history.some((other) => sees(other) && precedes(refusal, other));
+}
 
 /**
  * Without what had no effect. A doubtful write that nobody saw may be left out: nothing needs it. One that was seen took effect before

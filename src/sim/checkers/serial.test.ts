@@ -64,6 +64,10 @@ test('registers', () => {
           const before = values[key];
           if (randomBelow(random, 2) === 0) return { ...moment, key, kind: 'read', value: before };
           const value = ++next;
+          const other = randomBelow(random, next);
+          if (other !== before && moment.fate === 'ok' && randomBelow(random, 3) === 0) {
+            return { ...moment, key, kind: 'refusal', value: other };
+          }
           if (effective) values[key] = value;
           const kind = randomBelow(random, 2) === 0 ? 'write' : 'swap';
           return { ...moment, key, kind, value, expected: kind === 'swap' ? before : undefined };

@@ -4,6 +4,9 @@ import type { Scheduler } from '../scheduler.ts';
 import type { Mix } from './mix.ts';
 import type { Actor } from './workload.ts';
 
+/** So many operations a client makes in a rush. */
+const RUSH_OPERATIONS = 4;
+
 /** One client: random operations one after another. */
 export class Client implements Actor {
   readonly number: number;
@@ -13,6 +16,9 @@ export class Client implements Actor {
   readonly #scheduler: Scheduler;
   readonly #thinkMs: number;
   #stopped = false;
+  /** What the operations that are left of a rush are drawn by. */
+  #rush = { left: 0, draw: 0 };
+  #wake: () => void = () => undefined;
 
   constructor(parts: {
     readonly number: number;
@@ -32,9 +38,28 @@ export class Client implements Actor {
 
   async run(): Promise<void> {
     while (!this.#stopped) {
-      await this.#mix.step(this);
-      await this.pause();
+      if (this.#rush.left > 0) {
+        this.#rush.left--;
+        await this.#mix.step(this, this.#rush.draw);
+      } else {
+        await this.#mix.step(this);
+        await this.#rest();
+      }
     }
+  }
+
+  /**
+   * The next operations come at once and without pauses, of a workload that is the same for the same `draw`: what a leader answers
+   * wrongly in its last moments shows only when answers rest on each other's writes.
+   */
+  rush(draw: number): void {
+    this.#rush = { left: RUSH_OPERATIONS, draw };
+    this.#wake();
+  }
+
+  /** A pause between two operations, which a rush ends. */
+  #rest(): Promise<void> {
+    return Promise.race([this.pause(), new Promise<void>((resolve) => (this.#wake = resolve))]);
   }
 
   stop(): void {

@@ -45,9 +45,9 @@ export class Mix {
     return this.workloads.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
   }
 
-  /** One operation of one workload. */
-  step(actor: Actor): Promise<void> {
-    let draw = actor.random.float() * this.#total;
+  /** One operation of one workload. `choice`: the same number below 1 chooses the same workload. */
+  step(actor: Actor, choice = actor.random.float()): Promise<void> {
+    let draw = choice * this.#total;
     const chosen = this.#weights.findIndex((weight) => {
       draw -= weight;
       return draw < 0;
