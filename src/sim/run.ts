@@ -164,7 +164,9 @@ class Run {
     const database = connection.database(DATABASE);
     const told = lie === undefined ? database : lying(database, lie);
     if (trace === undefined) return told;
-    return observed(told, (text) => this.#world.note(text, `client-${number}`));
+    return observed(told, (text, succeeded) =>
+      this.#world.note(text, `client-${number}`, succeeded ? 'told' : 'note'),
+    );
   }
 
   #startClients(): RunningClient[] {

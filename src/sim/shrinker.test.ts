@@ -130,7 +130,7 @@ describe('of a run with something planted', () => {
     const lines: string[] = [];
     expect(await attempt(shrunk?.reduction ?? NO_REDUCTION, lines)).toEqual(shrunk?.failure);
     expect(lines.at(-1)).toContain(`the run fails: ${shrunk?.failure.symptom}: `);
-    expect(lines.some((line) => line.includes('client-0 note INSERT'))).toBe(true);
+    expect(lines.some((line) => line.includes('client-0 told INSERT'))).toBe(true);
   }, 60_000);
 
   test('a run is the same when somebody reads its trace', async () => {

@@ -100,9 +100,9 @@ export class World {
     this.#log('info', 'world', text);
   }
 
-  /** A line for who reads the trace; it is no event of the run. */
-  note(text: string, host = 'world'): void {
-    this.#print(`${this.scheduler.now().toFixed(3)} ${host} note ${text}`);
+  /** A line for who reads the trace; it is no event of the run. `told`: a client's call succeeded. */
+  note(text: string, host = 'world', level: 'note' | 'told' = 'note'): void {
+    this.#print(`${this.scheduler.now().toFixed(3)} ${host} ${level} ${text}`);
   }
 
   /** The run ends with this error at the next event. */

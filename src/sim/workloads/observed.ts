@@ -14,7 +14,7 @@ const CALLS: ReadonlySet<string | symbol> = new Set([
 /** Characters of a question or an answer. */
 const LONGEST = 100;
 
-type Say = (text: string) => void;
+type Say = (text: string, succeeded: boolean) => void;
 type Call = (...args: unknown[]) => unknown;
 
 /**
@@ -29,7 +29,8 @@ export function observed(database: Database, say: Say): Database {
       const call: Call = (...args) => value.apply(target, args);
       if (CALLS.has(name)) return telling(call, String(name), say);
       if (name === 'session') {
-        return (...args: unknown[]) => inPlace(call(...args), (text) => say(`session: ${text}`));
+        return (...args: unknown[]) =>
+          inPlace(call(...args), (text, ok) => say(`session: ${text}`, ok));
       }
       return name === 'transaction' ? transaction(call, say) : call;
     },
@@ -38,7 +39,7 @@ export function observed(database: Database, say: Say): Database {
 
 /** Both forms: with a function that uses the transaction, or with a promise of it. */
 function transaction(call: Call, say: Say): Call {
-  const inside: Say = (text) => say(`in a transaction: ${text}`);
+  const inside: Say = (text, ok) => say(`in a transaction: ${text}`, ok);
   return (run, ...rest) => {
     if (typeof run === 'function') {
       return told(
@@ -51,7 +52,7 @@ function transaction(call: Call, say: Say): Call {
     if (opening instanceof Promise) {
       opening.then(
         (opened: unknown) => inPlace(opened, inside),
-        (error: unknown) => say(`to open a transaction: ${failed(error)}`),
+        (error: unknown) => say(`to open a transaction: ${failed(error)}`, false),
       );
     }
     return opening;
@@ -93,8 +94,8 @@ function telling(call: Call, name: string, say: Say): Call {
 function told(answer: unknown, asked: string, say: Say): unknown {
   if (answer instanceof Promise) {
     answer.then(
-      (value: unknown) => say(`${asked}: ${succeeded(value)}`),
-      (error: unknown) => say(`${asked}: ${failed(error)}`),
+      (value: unknown) => say(`${asked}: ${succeeded(value)}`, true),
+      (error: unknown) => say(`${asked}: ${failed(error)}`, false),
     );
   }
   return answer;
