@@ -78,11 +78,24 @@ export const leave: Fault = async (context) => {
   };
 };
 
-/** An empty machine becomes a member, and its former self is none any more. */
+/** An empty machine becomes a member, and its former self is none any more. What prevents it is a finding. */
 async function comeBack(context: FaultContext, machine: Machine): Promise<void> {
+  try {
+    await rejoin(context, machine);
+  } catch (error) {
+    context.fleet.report(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function rejoin(context: FaultContext, machine: Machine): Promise<void> {
   const { fleet } = context;
   if (fleet.manual) {
-    if (!(await fleet.expel(machine))) throw new Error(`${machine.name} cannot be removed`);
+    if (!(await fleet.expel(machine))) {
+      // Empty, under the id of a member, it must not run.
+      machine.absent = true;
+      fleet.report(`${machine.name} cannot be removed`);
+      return;
+    }
     machine.id = fleet.newId();
     if (!(await fleet.start(machine))) fleet.report(`${machine.name} did not start empty`);
     await fleet.enrol(machine);

@@ -29,6 +29,8 @@ export class Nemesis {
 
   start(): void {
     this.#done = this.#run();
+    // Who stops it hears of a failure; until then the load goes on without this one.
+    this.#done.catch(() => undefined);
   }
 
   /** Resolves when the last fault is cured. Throws what broke in a fault. */
