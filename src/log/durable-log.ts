@@ -16,11 +16,12 @@ import { FloorFile } from './floor-file.ts';
 import type { LoadedDirectory } from './load-directory.ts';
 import { MetadataFile } from './metadata-file.ts';
 import { PersistQueue } from './persist-queue.ts';
-import { type AppendBatch, SegmentWriter } from './segment-writer.ts';
+import { SegmentWriter } from './segment-writer.ts';
 import type { SnapshotContent } from './snapshot-reader.ts';
 import { type SnapshotFileWriter, SnapshotStore } from './snapshot-store.ts';
 import { TermHistory } from './term-history.ts';
 import { withRoom } from './whole-file.ts';
+import type { AppendBatch } from './write-group.ts';
 
 /** Entry bytes after which the durable floor is written again. */
 const FLOOR_BYTES = 1024 * 1024;

@@ -1,7 +1,7 @@
 import { QuorateError } from '../base/index.ts';
 import type { PersistOperation } from '../raft/index.ts';
 import { diskFailure, isFull } from './errors.ts';
-import type { AppendBatch } from './segment-writer.ts';
+import type { AppendBatch } from './write-group.ts';
 
 /** How the queue gets things done; calls never overlap. */
 export interface PersistWork {

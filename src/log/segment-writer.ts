@@ -1,5 +1,4 @@
-import { assert, type Disk, DiskError, type DiskFile, type Entry } from '../base/index.ts';
-import { BATCH_ENTRIES_MAX } from '../wire/index.ts';
+import { assert, type Disk, DiskError, type Entry } from '../base/index.ts';
 import { batchBytes, encodeBatch, groupMark } from './batch.ts';
 import { isFull, neverFull } from './errors.ts';
 import { type ClosedSegment, closedSegmentName } from './file-names.ts';
@@ -7,28 +6,10 @@ import { type PreparedSegment, SegmentPool } from './segment-pool.ts';
 import { SEGMENT_HEADER, SEGMENT_HEADER_BYTES, scanClosedSegment } from './segment-scan.ts';
 import type { TermHistory } from './term-history.ts';
 import { publish, readWhole, writeTemporary } from './whole-file.ts';
+import { type AppendBatch, type OpenSegment, split, WriteGroup } from './write-group.ts';
 
 /** C cannot load an open segment with fewer zero bytes than this behind its last batch, unless none. */
 const TAIL_BYTES = 16;
-
-/** The segment being written. */
-interface CurrentSegment {
-  readonly name: string;
-  readonly file: DiskFile;
-  readonly sizeBytes: number;
-  readonly first: number;
-  /** Offset after what is durable; SEGMENT_HEADER_BYTES at least. 0 = nothing written. */
-  usedBytes: number;
-  last: number;
-  /** What is left to do to close it is a change of its name. */
-  cut: boolean;
-}
-
-/** Entries of one append request; they become one batch on disk. */
-export interface AppendBatch {
-  readonly first: number;
-  readonly entries: readonly Entry[];
-}
 
 /**
  * The segments of one log: appends to the open one, closes full ones, removes from both ends. Calls must
@@ -40,12 +21,12 @@ export class SegmentWriter {
   readonly #segmentBytes: number;
   readonly #closed: ClosedSegment[];
   readonly #terms: TermHistory;
-  #current: CurrentSegment | undefined;
+  #current: OpenSegment | undefined;
   #lastIndex: number;
   /** Closing goes on behind the writes, one segment after another. Rejects when one failed. */
   #closing: Promise<void> = Promise.resolve();
   #closingFailure: unknown;
-  readonly #toClose: CurrentSegment[] = [];
+  readonly #toClose: OpenSegment[] = [];
   #entriesWritten = 0;
 
   constructor(
@@ -302,7 +283,7 @@ export class SegmentWriter {
   }
 
   /** May be tried again when the disk was full. */
-  async #finalize(segment: CurrentSegment): Promise<void> {
+  async #finalize(segment: OpenSegment): Promise<void> {
     const { name, file, first, last, usedBytes } = segment;
     if (!segment.cut) {
       if (usedBytes > 0) {
@@ -392,50 +373,4 @@ export class SegmentWriter {
       return await run();
     }
   }
-}
-
-/** What one call of `append` has collected, and where it began. */
-class WriteGroup {
-  readonly startIndex: number;
-  readonly startSegment: CurrentSegment | undefined;
-  readonly startUsedBytes: number;
-  /** Index of the last entry collected or written. */
-  lastIndex: number;
-  /** Length of what waits to be written. */
-  bytes = 0;
-  /** A write was tried: parts of the group may be on disk. */
-  written = false;
-  #chunks: Uint8Array[] = [];
-
-  constructor(lastIndex: number, segment: CurrentSegment | undefined) {
-    this.startIndex = lastIndex;
-    this.lastIndex = lastIndex;
-    this.startSegment = segment;
-    this.startUsedBytes = segment?.usedBytes ?? 0;
-  }
-
-  add(chunks: readonly Uint8Array[], bytes: number, entries: number): void {
-    for (const chunk of chunks) this.#chunks.push(chunk);
-    this.bytes += bytes;
-    this.lastIndex += entries;
-  }
-
-  take(): Uint8Array[] {
-    const chunks = this.#chunks;
-    this.#chunks = [];
-    this.bytes = 0;
-    this.written = true;
-    return chunks;
-  }
-}
-
-/** Splits what is too long for one batch. */
-function split(batch: AppendBatch): AppendBatch[] {
-  const { first, entries } = batch;
-  if (entries.length <= BATCH_ENTRIES_MAX) return [batch];
-  const parts: AppendBatch[] = [];
-  for (let at = 0; at < entries.length; at += BATCH_ENTRIES_MAX) {
-    parts.push({ first: first + at, entries: entries.slice(at, at + BATCH_ENTRIES_MAX) });
-  }
-  return parts;
 }
