@@ -148,6 +148,10 @@ describe('whole runs with something planted', () => {
     ['registers', 'stale transaction', 'stale read|not linearizable|wrong refusal'],
     ['versions', 'stale read', 'staler than claimed'],
     ['versions', 'stale session', 'own write unseen|non-monotonic session'],
+    ['elements', 'lost write', 'lost write'],
+    ['elements', 'repeated write', 'duplicated write'],
+    ['elements', 'wrong outcome', 'dirty read'],
+    ['elements', 'stale read', 'stale read'],
     ['claims', 'repeated write', 'dirty error'],
     ['claims', 'wrong outcome', 'wrong outcome|dirty error'],
   ])('%s: %s', async (only, lie, name) => {

@@ -3,6 +3,7 @@ import type { Database } from '../../client/index.ts';
 import { Bank } from './bank.ts';
 import { Claims } from './claims.ts';
 import { Counter } from './counter.ts';
+import { Elements } from './elements.ts';
 import { Lists } from './lists.ts';
 import { Registers } from './registers.ts';
 import { Rows } from './rows.ts';
@@ -31,6 +32,7 @@ export class Mix {
       [new Claims(), [0, 0.1]],
       [new Schemas(), [0, 0.05]],
       [new Sizes(), [0, 0.02]],
+      [new Elements(), [0, 0, 0.2]],
     ];
     this.workloads = weighted.map(([workload]) => workload);
     this.#weights = weighted.map(([{ name }, choices]) => {
