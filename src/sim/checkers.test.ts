@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type LogIndex, type Term, term, utf8 } from '../base/index.ts';
 import type { Recovered } from '../log/index.ts';
-import { encodeFrames } from '../wire/index.ts';
+import { encodeFrames, encodeSnapshotDatabase, encodeSnapshotHeader } from '../wire/index.ts';
 import { Invariants } from './invariants.ts';
 import { loadSqlite, sha256, turn } from './platform.ts';
 import type { Profile } from './profile.ts';
@@ -63,6 +63,20 @@ describe('invariants of single steps', () => {
     invariants.applies(1n, index(5), sized(2, [1, 2]));
     expect(() => invariants.applies(1n, index(6), sized(4, [1, 4]))).toThrow('M10');
     expect(() => invariants.applies(1n, index(7), sized(1, [1, 2]))).toThrow('M10');
+  });
+
+  test('SNAP: a page that the log does not have', () => {
+    const invariants = new Invariants();
+    invariants.applies(1n, index(5), sized(2, [1, 2]));
+    const one = new Uint8Array(4096);
+    new DataView(one.buffer).setUint32(28, 2);
+    const header = [encodeSnapshotHeader(1), encodeSnapshotDatabase({ name: 'a', pages: 2 }), one];
+    invariants.snapshot(2n, index(6), [...header, new Uint8Array(4096)]);
+    const other = new Uint8Array(4096).fill(1);
+    expect(() => invariants.snapshot(2n, index(6), [...header, other])).toThrow('SNAP');
+    expect(() => invariants.snapshot(2n, index(4), [...header, new Uint8Array(4096)])).toThrow(
+      'SNAP',
+    );
   });
 
   test('LM: another entry with the same index and term', () => {

@@ -3,6 +3,7 @@ import type { Recovered } from '../log/index.ts';
 import { hashEntry, mix } from './entry-hash.ts';
 import { EntryPages } from './entry-pages.ts';
 import { LeaderAnswers } from './leader-answers.ts';
+import { ReferenceState } from './reference-state.ts';
 import { Violation } from './violation.ts';
 
 export { Violation } from './violation.ts';
@@ -31,6 +32,7 @@ export class Invariants {
   /** The command applied at an index. */
   readonly #applied = new Map<LogIndex, Uint8Array>();
   readonly #pages = new EntryPages();
+  readonly #state = new ReferenceState();
   readonly #entries = new Map<number, KnownEntry[]>();
   /** Term of the committed entry, by index. */
   readonly #committed = new Map<LogIndex, Term>();
@@ -86,9 +88,16 @@ export class Invariants {
     if (known === undefined) {
       this.#applied.set(index, command);
       this.#pages.check(index, command);
+      this.#state.apply(index, command);
     } else if (Buffer.compare(known, command) !== 0) {
       throw new Violation('SMS', `${id} applies something else at ${index}`);
     }
+  }
+
+  /** SNAP: a snapshot holds what is committed up to its index, and nothing else (S6). */
+  snapshot(id: NodeId, index: LogIndex, chunks: readonly Uint8Array[]): void {
+    this.checks++;
+    this.#state.check(String(id), index, chunks);
   }
 
   /** SMS: what one node calls committed nobody contradicts. */

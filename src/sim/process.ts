@@ -299,9 +299,13 @@ export class SimulatedProcess {
     const key = (seal: { epoch: number; database: string; sequence: number }): string =>
       `${seal.epoch}/${seal.database}/${seal.sequence}`;
     const { invariants } = this.#environment;
+    /** Snapshots that are being taken: what was read of them. */
+    const cuts = new Map<number, { index: LogIndex; readonly chunks: Uint8Array[] }>();
     return {
       post: (message, transfer) => {
-        if (message.kind === 'apply') {
+        if (message.kind === 'cut') cuts.set(message.id, { index: logIndex(0), chunks: [] });
+        else if (message.kind === 'release-cut') cuts.delete(message.id);
+        else if (message.kind === 'apply') {
           this.#guard(() => invariants.applies(this.id, message.index, message.command));
         } else if (message.kind === 'publish') {
           const command = must(seals.get(key(message)), 'published what was not sealed');
@@ -313,6 +317,17 @@ export class SimulatedProcess {
       onMessage: (handler) =>
         port.onMessage((message) => {
           if (message.kind === 'seal') seals.set(key(message), message.command);
+          else if (message.kind === 'cut') {
+            const cut = cuts.get(message.id);
+            if (cut !== undefined) cut.index = message.index;
+          } else if (message.kind === 'cut-chunk') {
+            const cut = cuts.get(message.id);
+            if (message.error === undefined) cut?.chunks.push(message.bytes.slice());
+            else cuts.delete(message.id);
+            if (cut !== undefined && message.last && message.error === undefined) {
+              this.#guard(() => invariants.snapshot(this.id, cut.index, cut.chunks));
+            }
+          }
           handler(message);
         }),
       drain: () => port.drain(),
