@@ -150,6 +150,17 @@ describe('whole runs with something planted', () => {
     await expect(run).rejects.toThrow('TX');
   }, 60_000);
 
+  test('foreign: an acknowledged value that is gone', async () => {
+    const run = planted(
+      async (world) => {
+        await world.sleep(4000);
+        await sql(world, 'DELETE FROM foreigner WHERE v = (SELECT min(v) FROM foreigner)');
+      },
+      { ...calm, only: 'foreign' },
+    );
+    await expect(run).rejects.toThrow(/foreign: (lost write|stale read)/);
+  }, 60_000);
+
   test.each<[string, Lie, string]>([
     ['rows', 'lost write', 'ACK|LIN'],
     ['rows', 'wrong outcome', 'wrong outcome'],

@@ -1,11 +1,20 @@
+import { randomBelow } from '../base/index.ts';
 import type { Client as ClusterClient, Database } from '../client/index.ts';
 import { BeyondAtlas } from './beyond-atlas.ts';
 import { type PlannedFault, planFaults } from './fault-plan.ts';
 import { Faults } from './faults.ts';
+import { PlainProbe } from './plain-probe.ts';
 import { drawProfile, type Profile, type ProfileName } from './profile.ts';
 import { NO_REDUCTION, type Reduction, reduceProfile } from './reduction.ts';
 import { Violation } from './violation.ts';
-import { Client, type History, type Lie, lying, observed } from './workloads/index.ts';
+import {
+  Client,
+  type History,
+  type Lie,
+  lying,
+  observed,
+  type PlainSession,
+} from './workloads/index.ts';
 import { DATABASE, type Platform, streamOf, World } from './world.ts';
 
 /** After the faults stop, the cluster must serve within this simulated time. */
@@ -169,6 +178,18 @@ class Run {
     );
   }
 
+  /** Sessions in plain dqlite with any node, one after another. */
+  #plainSessions(number: number): () => Promise<PlainSession | undefined> {
+    const random = this.#world.stream(`plain ${number}`);
+    const { addresses } = this.#world.fleet;
+    return async () => {
+      const address = addresses[randomBelow(random, addresses.length)];
+      const opened = PlainProbe.open(this.#world, `plain-${number}`, address, DATABASE);
+      // Nobody listens there, or the link is cut.
+      return opened.catch(() => undefined);
+    };
+  }
+
   #startClients(): RunningClient[] {
     return Array.from({ length: this.#world.profile.clients }, (_, number) => {
       const connection = this.#world.client(`client-${number}`);
@@ -179,6 +200,7 @@ class Run {
         scheduler: this.#world.scheduler,
         number,
         thinkMs: this.#world.profile.thinkMs,
+        plainSession: this.#plainSessions(number),
       });
       const done = client.run().catch((error: unknown) => {
         this.#world.fail(error);

@@ -2,7 +2,7 @@ import type { Random } from '../../base/index.ts';
 import type { Database } from '../../client/index.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { Mix } from './mix.ts';
-import type { Actor } from './workload.ts';
+import type { Actor, PlainSession } from './workload.ts';
 
 /** So many operations a client makes in a rush. */
 const RUSH_OPERATIONS = 4;
@@ -12,6 +12,7 @@ export class Client implements Actor {
   readonly number: number;
   readonly database: Database;
   readonly random: Random;
+  readonly plainSession: () => Promise<PlainSession | undefined>;
   readonly #mix: Mix;
   readonly #scheduler: Scheduler;
   readonly #thinkMs: number;
@@ -27,6 +28,7 @@ export class Client implements Actor {
     readonly mix: Mix;
     readonly scheduler: Scheduler;
     readonly thinkMs: number;
+    readonly plainSession: () => Promise<PlainSession | undefined>;
   }) {
     this.number = parts.number;
     this.database = parts.database;
@@ -34,6 +36,7 @@ export class Client implements Actor {
     this.#mix = parts.mix;
     this.#scheduler = parts.scheduler;
     this.#thinkMs = parts.thinkMs;
+    this.plainSession = parts.plainSession;
   }
 
   async run(): Promise<void> {

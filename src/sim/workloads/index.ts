@@ -4,4 +4,4 @@ export { type Lie, lying } from './lies.ts';
 export { createTables, Mix, WORKLOAD_NAMES } from './mix.ts';
 export { observed } from './observed.ts';
 export type { History } from './told.ts';
-export type { Actor, Workload } from './workload.ts';
+export type { Actor, PlainFate, PlainSession, Workload } from './workload.ts';

@@ -4,6 +4,7 @@ import { Bank } from './bank.ts';
 import { Claims } from './claims.ts';
 import { Counter } from './counter.ts';
 import { Elements } from './elements.ts';
+import { Foreign } from './foreign.ts';
 import { Lists } from './lists.ts';
 import { Registers } from './registers.ts';
 import { Rows } from './rows.ts';
@@ -33,6 +34,7 @@ export class Mix {
       [new Schemas(), [0, 0.05]],
       [new Sizes(), [0, 0.02]],
       [new Elements(), [0, 0, 0.2]],
+      [new Foreign(), [0, 0, 0.2]],
     ];
     this.workloads = weighted.map(([workload]) => workload);
     this.#weights = weighted.map(([{ name }, choices]) => {

@@ -10,6 +10,19 @@ export interface Actor {
   /** In milliseconds, of one clock that all actors share. */
   now(): number;
   pause(): Promise<void>;
+  /** A session in plain dqlite with some node; undefined when that node cannot be reached. Absent: there are no foreign clients. */
+  readonly plainSession?: (() => Promise<PlainSession | undefined>) | undefined;
+}
+
+/** What a foreign client was told: 'failed' only when the node says that it did nothing. */
+export type PlainFate = Fate;
+
+/** One connection in plain dqlite. After anything but success it is of no use any more. */
+export interface PlainSession {
+  execute(sql: string, limitMs: number): Promise<PlainFate>;
+  /** The bytes of the answer as text; undefined when there is none in time. */
+  query(sql: string, limitMs: number): Promise<string | undefined>;
+  close(): void;
 }
 
 /** One use of a database and the judgement over it. Needs nothing but the public client, a clock and randomness. */
