@@ -8,6 +8,7 @@ import {
   type Random,
 } from '../base/index.ts';
 import { DirectoryImage, type FileImage, SECTOR_BYTES } from './disk-image.ts';
+import { Overlapping } from './overlapping.ts';
 
 /** What programs ask of the disk, for fault hooks and statistics. */
 export type DiskCallKind =
@@ -86,7 +87,8 @@ export class SimulatedDisk {
   #calls = 0;
   #capacityBytes: number;
   #lyingSyncs: boolean;
-  #slowness = 1;
+  readonly #slowness = new Overlapping((factors) => Math.max(1, ...factors));
+  readonly #shortage = new Overlapping((bytes) => Math.min(...bytes));
   #fault: ((call: DiskCall) => DiskFault | undefined) | undefined;
 
   constructor(options: SimulatedDiskOptions) {
@@ -123,9 +125,20 @@ export class SimulatedDisk {
     this.#fault = fault;
   }
 
-  /** From now on each call takes so many times as long. */
-  slowDown(factor: number): void {
-    this.#slowness = factor;
+  /** Each call takes so many times as long, until what is returned is called. */
+  slowDown(factor: number): () => void {
+    return this.#slowness.begin(factor);
+  }
+
+  /** Others leave so little of the disk to its owner, until what is returned is called. */
+  fillUp(bytes: number): () => void {
+    return this.#shortage.begin(bytes);
+  }
+
+  /** Ends all slowness and shortage. */
+  relieve(): void {
+    this.#slowness.clear();
+    this.#shortage.clear();
   }
 
   setCapacity(bytes: number): void {
@@ -229,7 +242,10 @@ export class SimulatedDisk {
 
   /** Fails with ENOSPC when a file cannot grow by so much. */
   checkSpace(growthBytes: number): void {
-    if (growthBytes > 0 && this.usedBytes + growthBytes > this.#capacityBytes) {
+    if (
+      growthBytes > 0 &&
+      this.usedBytes + growthBytes > Math.min(this.#capacityBytes, this.#shortage.value)
+    ) {
       throw new DiskError('ENOSPC', 'no space left on the simulated disk');
     }
   }
@@ -255,7 +271,7 @@ export class SimulatedDisk {
     const { latencyMs, clock, random } = this.#options;
     if (!latencyMs || !clock) return Promise.resolve();
     const drawn = latencyMs.min + random.float() * (latencyMs.max - latencyMs.min);
-    const delayMs = drawn * this.#slowness * share;
+    const delayMs = drawn * this.#slowness.value * share;
     return new Promise((resolve) => clock.after(delayMs, resolve));
   }
 }

@@ -63,9 +63,7 @@ export class Faults {
     const { processes } = this.#fleet;
     for (const member of processes) {
       member.disarm();
-      const { disk } = member;
-      disk.setCapacity(Number.POSITIVE_INFINITY);
-      disk.slowDown(1);
+      member.disk.relieve();
     }
     const dead = processes.filter((member) => !member.running && !member.damaged);
     await Promise.all(dead.map((member) => member.start('resume')));
@@ -105,18 +103,19 @@ export class Faults {
         member.pause(this.#scheduler.now() + around(random, 1000));
         return address;
       case 'disk-full':
-        disk.setCapacity(disk.usedBytes + randomBelow(random, 100_000));
-        this.#scheduler.after(around(random, downMs), () =>
-          disk.setCapacity(Number.POSITIVE_INFINITY),
-        );
+        this.#for(downMs, random, disk.fillUp(disk.usedBytes + randomBelow(random, 100_000)));
         return address;
       case 'disk-slow':
-        disk.slowDown(10 + random.float() * 300);
-        this.#scheduler.after(around(random, downMs), () => disk.slowDown(1));
+        this.#for(downMs, random, disk.slowDown(10 + random.float() * 300));
         return address;
       default:
         return this.#die(kind, member, random);
     }
+  }
+
+  /** Ends something after about that time. */
+  #for(meanMs: number, random: Random, end: () => void): void {
+    this.#scheduler.after(around(random, meanMs), end);
   }
 
   /** Deaths; never of so many that no majority is left. */
