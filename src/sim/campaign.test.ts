@@ -4,7 +4,15 @@ import type { RunReport } from './run.ts';
 import { parseSettings } from './settings.ts';
 
 function report(seed: number, simulatedMs: number, faults: number, acknowledged: number) {
-  const rest = { events: 1, checks: 1, rolledBack: 0, unknown: 0, reads: 0, traceHash: 'h' };
+  const rest = {
+    events: 1,
+    checks: 1,
+    rolledBack: 0,
+    unknown: 0,
+    reads: 0,
+    undecided: 1,
+    traceHash: 'h',
+  };
   return { seed, simulatedMs, faults, acknowledged, ...rest } satisfies RunReport;
 }
 
@@ -26,6 +34,7 @@ test('a campaign tells its speed, its distribution, and how to repeat what faile
     'faults min 0, median 2, max 9',
     'acknowledged writes min 49, median 60, max 80',
     '1 of 3 with at least 30 s, 1 fault and 50 acknowledged writes',
+    '3 histories without a verdict: the search for an order took too long',
     'failed: seed 4: ACK: 7 is gone',
     '  again 4 disk',
   ]);

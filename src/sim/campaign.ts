@@ -69,11 +69,13 @@ export class Campaign {
         faults >= USEFUL.faults &&
         acknowledged >= USEFUL.acknowledged,
     );
+    const undecided = reports.reduce((sum, report) => sum + report.undecided, 0);
     return [
       `simulated seconds ${spread(reports.map(({ simulatedMs }) => Math.round(simulatedMs / 1000)))}`,
       `faults ${spread(reports.map(({ faults }) => faults))}`,
       `acknowledged writes ${spread(reports.map(({ acknowledged }) => acknowledged))}`,
       `${useful.length} of ${reports.length} with at least 30 s, 1 fault and 50 acknowledged writes`,
+      `${undecided} histories without a verdict: the search for an order took too long`,
     ];
   }
 

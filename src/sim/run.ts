@@ -53,6 +53,8 @@ export interface RunReport {
   readonly rolledBack: number;
   readonly unknown: number;
   readonly reads: number;
+  /** Histories that a checker gave up on. */
+  readonly undecided: number;
   /** Equal for equal seeds. */
   readonly traceHash: string;
 }
@@ -221,7 +223,7 @@ class Run {
   #report(faults: number): RunReport {
     const { scheduler, trace, invariants, mix } = this.#world;
     const { history } = mix;
-    const { acknowledged } = mix;
+    const { acknowledged, undecided } = mix;
     const rolledBack = history.count('failed');
     const unknown = history.count('unknown');
     const { reads } = history;
@@ -237,6 +239,7 @@ class Run {
       rolledBack,
       unknown,
       reads,
+      undecided,
       traceHash: trace.toString(),
     };
   }

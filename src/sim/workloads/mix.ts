@@ -49,6 +49,11 @@ export class Mix {
     return this.workloads.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
   }
 
+  /** Histories without a verdict. */
+  get undecided(): number {
+    return this.workloads.reduce((sum, { undecided = 0 }) => sum + undecided, 0);
+  }
+
   /** One operation of one workload. `choice`: the same number below 1 chooses the same workload. */
   step(actor: Actor, choice = actor.random.float()): Promise<void> {
     let draw = choice * this.#total;

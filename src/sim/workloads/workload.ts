@@ -32,6 +32,8 @@ export interface Workload {
   readonly tables: string;
   /** Writes that clients were told are committed, by now. */
   readonly acknowledged: number;
+  /** Histories, by the end, that the checker gave up on: neither right nor wrong. Absent: its checker always decides. */
+  readonly undecided?: number;
   /** One operation. Throws Violation for an answer that is wrong by itself, and what faults do not explain. */
   step(actor: Actor): Promise<void>;
   /** When all operations have ended and the cluster is well: reads what is left and judges the whole history. */
