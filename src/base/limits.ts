@@ -50,6 +50,12 @@ export const LIMITS = {
   logTailBytes: 64 * 1024 * 1024,
   snapshotLogBytes: 64 * 1024 * 1024,
   snapshotLogEntries: 2 ** 16,
+  /** How long writers wait for one migration, unless it says otherwise. */
+  schemaStallMs: 10_000,
+  /** How long a client that registered its migrations counts at a barrier after it was last heard of. */
+  schemaLeaseMs: 60_000,
+  /** Registered clients that a leader remembers. */
+  schemaClients: 10_000,
   databaseNameBytes: 255,
   /** Address of a member. */
   addressBytes: 255,

@@ -19,6 +19,7 @@ import type { MachineDatabase } from './machine-database.ts';
 import type { Observed, SqlFailure } from './messages.ts';
 import { isCommit, isDml, isRollback, type Placement, placementOf } from './placement.ts';
 import { RequestTable } from './request-table.ts';
+import { SchemaDesk } from './schema-desk.ts';
 import type { Sealer } from './sealer.ts';
 import {
   loadCounters,
@@ -43,6 +44,7 @@ export class Executor {
   /** True when a message waits that must be handled before the next statement. */
   readonly #mustYield: () => boolean;
   readonly requests: RequestTable;
+  readonly #desk: SchemaDesk;
 
   constructor(
     core: MachineCore,
@@ -57,6 +59,7 @@ export class Executor {
     this.#sealer = sealer;
     this.#mustYield = mustYield;
     this.requests = new RequestTable(core, queue, keeper, (job) => this.#advance(job));
+    this.#desk = new SchemaDesk(core, queue, keeper, sealer, this.requests);
   }
 
   /** One step of a request; false when it has to wait. */
@@ -74,9 +77,15 @@ export class Executor {
     if (session.aborted !== undefined) return this.#whileAborted(job);
     if (this.#core.epoch === undefined) return this.requests.end(job, notLeader());
     const database = this.#database(job);
+    if (job.submit.work.action === 'schema') return this.#desk.advance(job, database);
     if (job.cursor === undefined) {
       const description = describeStatement(this.#core, database, job);
       return this.requests.finish(job, { kind: 'described', description });
+    }
+    const begins = session.base === undefined && job.cursor.sql !== undefined;
+    if (begins && session.migration === undefined) {
+      const refused = this.#fence(job, database);
+      if (refused !== undefined) return this.requests.end(job, refused);
     }
     if (job.isBatch) return this.#batch(job, database);
     const { sql } = job.cursor;
@@ -88,6 +97,20 @@ export class Executor {
       return this.#onWriter(job, database, placement);
     }
     return this.#toHome(job, database, placement);
+  }
+
+  /** Whether the code behind the session fits the schema of head, which its statement is going to see (M16). */
+  #fence(job: Job, database: MachineDatabase): SqlFailure | undefined {
+    const { declaration, work } = job.submit;
+    const sql = job.cursor?.sql ?? '';
+    const placement = placementOf(sql);
+    if (placement === 'end') return undefined;
+    const reads = work.action === 'batch' ? work.mode === 'read' : placement === 'reader';
+    const refused = database.fence.check(database.head, declaration ?? '', !reads, () => {
+      return database.lookAtHead();
+    });
+    if (refused !== undefined) job.saw(this.#core.observedHead(database));
+    return refused;
   }
 
   #toHome(job: Job, database: MachineDatabase, placement: 'begin' | 'state'): boolean {
@@ -163,6 +186,9 @@ export class Executor {
     const { session } = job;
     const home = session.home;
     assert(home !== undefined, 'a transaction without a connection');
+    if (session.migration !== undefined && isCommit(job.cursor?.sql ?? '')) {
+      return this.requests.end(job, migrationEndsOtherwise());
+    }
     const statement = this.#prepare(job, home);
     if (statement === undefined) return this.#nothingLeft(job);
     if (session.inTransaction && isDeletion(statement.sql)) {
@@ -376,6 +402,14 @@ export class Executor {
     job.results.push({ rowsAffected: 0, lastInsertRowid, columns: [], columnTypes: [] });
     return this.requests.finish(job, { kind: 'done', results: job.results });
   }
+}
+
+function migrationEndsOtherwise(): SqlFailure {
+  return failure(
+    'MIGRATION_FAILED',
+    'a migration in code ends when its function returns: it cannot COMMIT by itself',
+    { rawCode: RAW_CODE.error },
+  );
 }
 
 /** As C has it: BEGIN IMMEDIATE, PRAGMA delete_database, COMMIT (fsm.md §9). */

@@ -40,7 +40,10 @@ export class Job<S extends JobSession = Session> {
     this.submit = submit;
     this.session = session;
     this.deadline = submit.timeoutMs > 0 ? now + submit.timeoutMs : Number.POSITIVE_INFINITY;
-    this.cursor = submit.work.action === 'describe' ? undefined : workCursor(submit);
+    this.cursor =
+      submit.work.action === 'describe' || submit.work.action === 'schema'
+        ? undefined
+        : workCursor(submit);
   }
 
   get transactionDeadline(): number {

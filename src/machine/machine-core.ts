@@ -42,6 +42,10 @@ export class MachineCore {
   unsealedPages: number;
   /** No member would misunderstand the deletion of a database (S11). */
   mayDelete = true;
+  /** Ids of the members of the cluster; undefined until the node has told them. */
+  memberIds: ReadonlySet<string> | undefined;
+  /** Every voter keeps code away from a schema that it does not fit (M16). */
+  fenced = true;
   /** Runs something as a turn of the machine, with everything that follows from it. Set by the machine. */
   inTurn: (action: () => void) => void = (action) => action();
   readonly #timers = new Set<Timer>();

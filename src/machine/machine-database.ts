@@ -1,6 +1,7 @@
 import { assert } from '../base/index.ts';
 import type { Connection, ConnectionHooks, Engine } from '../engine/index.ts';
 import type { PageStore, Seal } from '../pages/index.ts';
+import { Fence, type PageView } from './fence.ts';
 import type { Job } from './job.ts';
 import { PinBudget } from './pin-budget.ts';
 import type { Session } from './session.ts';
@@ -26,6 +27,7 @@ export class MachineDatabase {
   readonly #hooks: ConnectionHooks;
   #writer: Connection | undefined;
   readonly #idleHomes: Connection[] = [];
+  readonly #private = new WeakSet<Connection>();
   /** The session that has written in an open transaction. */
   owner: Session | undefined;
   /** Requests that wait to write, in order of arrival (S18). */
@@ -36,6 +38,9 @@ export class MachineDatabase {
   sequence = 0;
   readonly inFlight: SealInFlight[] = [];
   readonly pinBudget = new PinBudget();
+  fence = new Fence();
+  /** Pages of head as it is. */
+  readonly head: PageView;
   /** Its deletion is on its way: nothing begins before that is published or dropped. */
   deleting = false;
   /** Committed into head since the last seal. */
@@ -49,6 +54,7 @@ export class MachineDatabase {
     this.store = store;
     this.#engine = engine;
     this.#hooks = hooks;
+    this.head = { page: (number) => store.headPage(number) };
   }
 
   /** The connection for all autocommit writes; its page cache stays valid from one to the next. */
@@ -63,10 +69,25 @@ export class MachineDatabase {
     return this.#idleHomes.pop() ?? this.#open(HOME_CACHE_PAGES, false);
   }
 
+  /** The connection of autocommit writes, to look at head with. */
+  lookAtHead(): Connection {
+    const connection = this.writer();
+    connection.pinPolicy = 'head';
+    return connection;
+  }
+
+  /** A connection for the engine's own work; whoever asks closes it. */
+  openPrivate(): Connection {
+    const connection = this.#open(WRITER_CACHE_PAGES, false);
+    this.#private.add(connection);
+    return connection;
+  }
+
   returnHome(home: Connection): void {
+    const used = this.#private.delete(home);
     if (home.closed) return;
     assert(home.autocommit, 'a home connection is given back inside a transaction');
-    if (home.hasSessionState || this.#idleHomes.length >= IDLE_HOMES) home.close();
+    if (used || home.hasSessionState || this.#idleHomes.length >= IDLE_HOMES) home.close();
     else this.#idleHomes.push(home);
   }
 
@@ -80,6 +101,7 @@ export class MachineDatabase {
   forgetConnections(): void {
     this.#writer = undefined;
     this.#idleHomes.length = 0;
+    this.fence = new Fence();
   }
 
   /** Seals, counts and owner of an epoch that is over. */

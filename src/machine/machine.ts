@@ -292,6 +292,8 @@ export class Machine {
       case 'limits':
         this.#core.unsealedPages = message.unsealedPages;
         this.#core.mayDelete = message.deletion ?? true;
+        if (message.members !== undefined) this.#core.memberIds = new Set(message.members);
+        this.#core.fenced = message.fenced ?? this.#core.fenced;
         this.#queue.woken = true;
         return;
       case 'drain':

@@ -42,7 +42,9 @@ export type Work =
       readonly action: 'batch';
       readonly statements: readonly StatementRequest[];
       readonly mode: 'write' | 'read' | 'deferred';
-    };
+    }
+  /** About schema migrations: a request of room `schema` as JSON; the answer is one row with one text, JSON too. */
+  | { readonly action: 'schema'; readonly json: string };
 
 /** What an answer has seen; the output gate holds it until that is committed (M5). */
 export type Observed =
@@ -137,6 +139,8 @@ export interface Submit {
   /** For a session's transaction: limits in ms; 0 = default of LIMITS. */
   readonly transactionIdleMs: number;
   readonly transactionTotalMs: number;
+  /** Which migrations the code that asks knows (`Declaration.id`); absent = it does not say. */
+  readonly declaration?: string | undefined;
 }
 
 /** To the machine and to readers alike. */
@@ -185,6 +189,10 @@ export type ToMachine =
       readonly kind: 'limits';
       readonly unsealedPages: number;
       readonly deletion?: boolean | undefined;
+      /** Ids of the members of the cluster as text, for the barrier of migrations. Absent = unchanged. */
+      readonly members?: readonly string[] | undefined;
+      /** False: a voter has no fence (a C node), so what breaks older code is not kept from it. Absent = unchanged. */
+      readonly fenced?: boolean | undefined;
     }
   /** Before a transfer (S1): start nothing new, end or abort what runs within `graceMs`, seal all, then `drained`. */
   | { readonly kind: 'drain'; readonly id: number; readonly graceMs: number }

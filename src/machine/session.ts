@@ -3,6 +3,7 @@ import type { Connection, SessionCounters } from '../engine/index.ts';
 import type { Job } from './job.ts';
 import type { MachineDatabase } from './machine-database.ts';
 import type { Observed, SessionState, SqlFailure } from './messages.ts';
+import type { OpenMigration } from './schema-desk.ts';
 
 /** A transaction that the server ended (M12). */
 export interface Aborted {
@@ -28,6 +29,8 @@ export class Session {
   aborted: Aborted | undefined;
   /** The open transaction is to delete the database when it commits. */
   deletes = false;
+  /** A migration in code whose statements this session sends. */
+  migration: OpenMigration | undefined;
   /** The request that runs or waits; the others stand in `queue`. */
   current: Job | undefined;
   readonly queue: Job[] = [];
@@ -72,6 +75,7 @@ export class Session {
   endTransaction(): void {
     this.inTransaction = false;
     this.deletes = false;
+    this.migration = undefined;
     this.base = undefined;
     this.transactionDeadline = Number.POSITIVE_INFINITY;
     this.idleTimer?.cancel();

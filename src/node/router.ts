@@ -86,6 +86,8 @@ function firstPlace(work: Work, leader: boolean): Place {
   switch (work.action) {
     case 'describe':
       return 'reader';
+    case 'schema':
+      return 'machine';
     case 'batch':
       return work.mode === 'read' || (work.mode === 'deferred' && !leader) ? 'reader' : 'machine';
     case 'script':

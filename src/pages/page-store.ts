@@ -75,6 +75,12 @@ export class PageStore implements PageSource {
     return this.#published;
   }
 
+  /** The image of a page of head; undefined when there is none. Valid until the next commit. */
+  headPage(pageNumber: number): Uint8Array | undefined {
+    const slot = this.memory.find(this.#head.root, pageNumber);
+    return slot === ABSENT ? undefined : this.memory.page(slot);
+  }
+
   get closed(): boolean {
     return this.#closed;
   }

@@ -1,0 +1,184 @@
+import { QuorateError, type Value } from '../base/index.ts';
+import { type Check, RESERVED_PREFIX } from '../schema/index.ts';
+import { formatLiteral, quoteIdentifier } from '../sql/index.ts';
+import { type SchemaSql, text } from './schema-sql.ts';
+
+/** Evidence in a message: rows, and characters of each. */
+const EVIDENCE_ROWS = 5;
+const EVIDENCE_CHARACTERS = 200;
+const NO_RENAMES: ReadonlyMap<string, string> = new Map();
+
+/** What a migration must not change unless it says so; taken before it runs and compared afterwards. */
+export class SafetyNet {
+  readonly #sql: SchemaSql;
+  readonly #mayLose: ReadonlySet<string>;
+  readonly #rows = new Map<string, number>();
+  readonly #violations: ReadonlySet<string> | undefined;
+  readonly #broken: ReadonlySet<string>;
+
+  /**
+   * `names`: words of the migration, in lower case; only tables among them, and those that their triggers and foreign keys lead to, can lose
+   * rows. `foreignKeysOff`: violations must be looked for afterwards.
+   */
+  constructor(
+    sql: SchemaSql,
+    names: ReadonlySet<string>,
+    mayLoseRows: readonly string[],
+    foreignKeysOff: boolean,
+  ) {
+    this.#sql = sql;
+    this.#mayLose = new Set(mayLoseRows.map((name) => name.toLowerCase()));
+    for (const table of reachable(sql, names)) this.#rows.set(table, countRows(sql, table));
+    this.#violations = foreignKeysOff ? violations(sql) : undefined;
+    this.#broken = new Set(brokenObjects(sql).keys());
+  }
+
+  /** Throws ROWCOUNT_TRIPWIRE, FK_VIOLATION, DANGLING_OBJECT. */
+  check(definesSchema: boolean, renames: ReadonlyMap<string, string> = NO_RENAMES): void {
+    this.#checkRows(renames);
+    if (this.#violations !== undefined) {
+      const fresh = [...violations(this.#sql)].filter((each) => !this.#violations?.has(each));
+      if (fresh.length > 0) {
+        throw new QuorateError(
+          'FK_VIOLATION',
+          `the migration leaves ${fresh.length} rows whose foreign key points nowhere: ${fresh.slice(0, EVIDENCE_ROWS).join('; ')}`,
+        );
+      }
+    }
+    if (!definesSchema) return;
+    for (const [name, reason] of brokenObjects(this.#sql)) {
+      if (this.#broken.has(name)) continue;
+      throw new QuorateError(
+        'DANGLING_OBJECT',
+        `the migration leaves ${name} that cannot be used any more: ${reason}`,
+      );
+    }
+  }
+
+  #checkRows(renames: ReadonlyMap<string, string>): void {
+    if (this.#mayLose.has('*')) return;
+    const now = new Set(tables(this.#sql).map(({ name }) => name.toLowerCase()));
+    for (const [table, before] of this.#rows) {
+      if (this.#mayLose.has(table.toLowerCase())) continue;
+      const lowered = table.toLowerCase();
+      const name = now.has(lowered) ? lowered : (renames.get(lowered) ?? lowered);
+      const exists = now.has(name);
+      const after = exists ? countRows(this.#sql, name) : 0;
+      if (after >= before) continue;
+      throw new QuorateError(
+        'ROWCOUNT_TRIPWIRE',
+        `table ${table} had ${before} rows and ${exists ? `would have ${after}` : 'would be gone'}: if that is meant, name it in mayLoseRows`,
+      );
+    }
+  }
+}
+
+/** Runs checks; each must return no row, or 0. Throws PRECHECK_FAILED or POSTCHECK_FAILED with the rows as evidence. */
+export function runChecks(
+  sql: SchemaSql,
+  checks: readonly Check[],
+  when: 'before' | 'after',
+): void {
+  for (const check of checks) {
+    const rows = sql.rows(check.sql);
+    const passed = rows.length === 0 || (rows.length === 1 && isZero(rows[0]));
+    if (passed) continue;
+    throw new QuorateError(
+      when === 'before' ? 'PRECHECK_FAILED' : 'POSTCHECK_FAILED',
+      `${check.message || `the check ${when} the migration did not pass`}: ${evidence(rows)}`,
+    );
+  }
+}
+
+function isZero(row: readonly Value[]): boolean {
+  return row.length === 1 && (row[0] === 0 || row[0] === 0n || row[0] === null);
+}
+
+function evidence(rows: readonly Value[][]): string {
+  const shown = rows.slice(0, EVIDENCE_ROWS).map((row) => {
+    const line = row.map((value) => formatLiteral(value)).join(', ');
+    return line.length > EVIDENCE_CHARACTERS ? `${line.slice(0, EVIDENCE_CHARACTERS)}…` : line;
+  });
+  const more = rows.length - shown.length;
+  return shown.join('; ') + (more > 0 ? `; and ${more} more` : '');
+}
+
+function tables(sql: SchemaSql): { readonly name: string; readonly sql: string }[] {
+  return sql
+    .rows("select name, sql from sqlite_schema where type = 'table'")
+    .map((row) => ({ name: text(row[0]), sql: text(row[1]) }))
+    .filter(({ name, sql: created }) => !isInternal(name) && !/^create\s+virtual/i.test(created));
+}
+
+function isInternal(name: string): boolean {
+  const lowered = name.toLowerCase();
+  return lowered.startsWith('sqlite_') || lowered.startsWith(RESERVED_PREFIX);
+}
+
+function countRows(sql: SchemaSql, table: string): number {
+  return sql.count(`select count(*) from ${quoteIdentifier(table)}`);
+}
+
+/** Tables that a text with these words can change: named ones, what refers to them with an action, and what their triggers name. */
+function reachable(sql: SchemaSql, names: ReadonlySet<string>): Set<string> {
+  const all = tables(sql);
+  const triggers = sql
+    .rows("select tbl_name, sql from sqlite_schema where type = 'trigger'")
+    .map((row) => ({ table: text(row[0]).toLowerCase(), sql: text(row[1]).toLowerCase() }));
+  const referring = all.map(({ name }) => ({
+    name,
+    parents: sql
+      .rows('select "table" from pragma_foreign_key_list(?1)', name)
+      .map((row) => text(row[0]).toLowerCase()),
+  }));
+  const found = new Set<string>();
+  const open = all.filter(({ name }) => names.has(name.toLowerCase())).map(({ name }) => name);
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (found.has(name)) continue;
+    found.add(name);
+    const lowered = name.toLowerCase();
+    for (const child of referring) if (child.parents.includes(lowered)) open.push(child.name);
+    for (const trigger of triggers) {
+      if (trigger.table !== lowered) continue;
+      for (const other of all) {
+        if (trigger.sql.includes(other.name.toLowerCase())) open.push(other.name);
+      }
+    }
+  }
+  return found;
+}
+
+function violations(sql: SchemaSql): Set<string> {
+  return new Set(
+    sql
+      .rows('select "table", rowid, parent, fkid from pragma_foreign_key_check')
+      .map((row) => `${text(row[0])} row ${String(row[1])} → ${text(row[2])}`),
+  );
+}
+
+/** Views and triggers that do not compile, with the reason. */
+function brokenObjects(sql: SchemaSql): Map<string, string> {
+  const broken = new Map<string, string>();
+  const note = (name: string, statement: string): void => {
+    try {
+      sql.connection.prepare(statement).statement?.release();
+    } catch (error) {
+      if (!(error instanceof QuorateError)) throw error;
+      if (!broken.has(name)) broken.set(name, error.message);
+    }
+  };
+  for (const [view] of sql.rows("select name from sqlite_schema where type = 'view'")) {
+    note(`view ${text(view)}`, `select * from ${quoteIdentifier(text(view))}`);
+  }
+  const triggers = sql.rows("select name, tbl_name from sqlite_schema where type = 'trigger'");
+  for (const [trigger, table] of triggers) {
+    const on = quoteIdentifier(text(table));
+    const column = sql.first('select name from pragma_table_info(?1)', text(table))?.[0];
+    note(`trigger ${text(trigger)}`, `explain delete from ${on}`);
+    if (column === undefined) continue;
+    const named = quoteIdentifier(text(column));
+    note(`trigger ${text(trigger)}`, `explain update ${on} set ${named} = ${named}`);
+    note(`trigger ${text(trigger)}`, `explain insert into ${on} (${named}) values (null)`);
+  }
+  return broken;
+}

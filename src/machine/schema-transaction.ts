@@ -1,0 +1,179 @@
+import { QuorateError } from '../base/index.ts';
+import {
+  chainOf,
+  type MigrationClaim,
+  type MigrationEntry,
+  type MigrationOptions,
+  type Program,
+} from '../schema/index.ts';
+import { schemaFingerprint } from './schema-fingerprint.ts';
+import { FINGERPRINT } from './schema-readiness.ts';
+import { runChecks, SafetyNet } from './schema-safety.ts';
+import type { SchemaScript } from './schema-script.ts';
+import { SchemaStore } from './schema-store.ts';
+
+const SNIPPET_CHARACTERS = 120;
+
+/** What a migration says about itself once it is applied. */
+export interface MigrationReport {
+  readonly outcome: 'applied';
+  readonly name: string;
+  readonly version: number;
+  readonly statements: number;
+  readonly pages: number;
+  readonly ms: number;
+}
+
+/** One migration inside its write transaction: what must hold before, its statements, what must hold afterwards, its record. */
+export class SchemaTransaction {
+  readonly claim: MigrationClaim;
+  readonly program: Program;
+  readonly entry: MigrationEntry;
+  readonly #store: SchemaStore;
+  readonly #options: MigrationOptions;
+  readonly #startedMs: number;
+  readonly #fingerprint: string;
+  readonly #net: SafetyNet;
+
+  /** Begins: throws PRECHECK_FAILED. `names`: words of the text; undefined = any table may be touched. */
+  constructor(
+    store: SchemaStore,
+    claim: MigrationClaim,
+    program: Program,
+    entry: MigrationEntry,
+    options: MigrationOptions,
+    startedMs: number,
+    script: Pick<SchemaScript, 'names' | 'foreignKeysOff'> | undefined,
+  ) {
+    this.#store = store;
+    this.claim = claim;
+    this.program = program;
+    this.entry = entry;
+    this.#options = options;
+    this.#startedMs = startedMs;
+    runChecks(store.sql, options.before, 'before');
+    this.#fingerprint = schemaFingerprint(store.sql);
+    const names = script?.names ?? allNames(store);
+    this.#net = new SafetyNet(
+      store.sql,
+      names,
+      options.mayLoseRows,
+      script?.foreignKeysOff ?? false,
+    );
+  }
+
+  /** Runs the statements of a text. They may not write what belongs to the engine. Throws MIGRATION_FAILED. */
+  run(script: SchemaScript): void {
+    const { connection } = this.#store.sql;
+    const { statements } = script;
+    connection.privileged = false;
+    try {
+      for (const [i, statement] of statements.entries()) {
+        try {
+          connection.execute(statement);
+        } catch (error) {
+          throw atStatement(error, this.entry.name, statement, i, statements.length);
+        }
+      }
+    } finally {
+      connection.privileged = true;
+    }
+    if (!connection.autocommit) return;
+    throw new QuorateError('MIGRATION_FAILED', `${this.entry.name} ended its own transaction`);
+  }
+
+  /** Checks what the statements have left and records the migration; the caller commits. */
+  finish(
+    script: Pick<SchemaScript, 'definesSchema' | 'renames'>,
+    statements: number,
+    pages: number,
+    nowMs: number,
+  ): MigrationReport {
+    const { sql } = this.#store;
+    this.#net.check(script.definesSchema, script.renames);
+    runChecks(sql, this.#options.after, 'after');
+    const version = record(this.#store, this.program, this.entry, this.claim, {
+      ...{ startedMs: this.#startedMs, finishedMs: nowMs, pages },
+      before: this.#fingerprint,
+    });
+    const ms = Math.max(0, nowMs - this.#startedMs);
+    return { outcome: 'applied', name: this.entry.name, version, statements, pages, ms };
+  }
+}
+
+interface Recorded {
+  readonly startedMs: number;
+  readonly finishedMs: number;
+  readonly pages: number;
+  readonly before: string;
+}
+
+/** Writes history, state and token; returns the version. */
+export function record(
+  store: SchemaStore,
+  program: Program,
+  entry: MigrationEntry,
+  claim: Pick<MigrationClaim, 'run' | 'by' | 'release'>,
+  { startedMs, finishedMs, pages, before }: Recorded,
+): number {
+  const { sql } = store;
+  const state = store.state();
+  const ordinal = program.ordinal(entry.name);
+  const version = ordinal ?? state.version;
+  const chain = ordinal === undefined ? state.chain : chainOf(state.chain, entry);
+  const fingerprint = schemaFingerprint(sql);
+  sql.rows(
+    `insert into __quorate_schema_history (ns, version, name, kind, checksum, chain, run_id, direction, by_participant, release,
+     started_ms, finished_ms, pages, fp_before, fp_after) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'up', ?8, ?9, ?10, ?11, ?12, ?13, ?14)`,
+    ...[store.namespace, ordinal ?? 0, entry.name, entry.kind, entry.checksum, chain],
+    ...[claim.run, claim.by, claim.release, startedMs, finishedMs, pages, before, fingerprint],
+  );
+  store.putState({
+    ...state,
+    ...{ version, chain, fingerprint, phase: 'idle' },
+    floor: entry.kind === 'breaking' ? version : state.floor,
+    contracts:
+      ordinal === undefined
+        ? { ...state.contracts, [entry.name]: entry.checksum }
+        : state.contracts,
+  });
+  putControl(new SchemaStore(sql, ''), FINGERPRINT, fingerprint);
+  store.forgetJob(entry.name);
+  SchemaStore.touch(sql);
+  return version;
+}
+
+/** A setting without an operator's name: the engine's own. */
+export function putControl(store: SchemaStore, key: string, value: string): void {
+  store.sql.rows(
+    `insert into __quorate_schema_control (ns, key, value, by_operator, at_ms, reason) values (?1, ?2, ?3, '', 0, '')
+     on conflict (ns, key) do update set value = excluded.value`,
+    ...[store.namespace, key, value],
+  );
+}
+
+function allNames(store: SchemaStore): ReadonlySet<string> {
+  const names = store.sql.rows("select lower(name) from sqlite_schema where type = 'table'");
+  return new Set(names.map(([name]) => String(name)));
+}
+
+function atStatement(
+  error: unknown,
+  name: string,
+  statement: string,
+  index: number,
+  count: number,
+): unknown {
+  if (!(error instanceof QuorateError)) return error;
+  // Who asked for the end says why; the text says nothing.
+  if (error.code === 'SQLITE_INTERRUPT' || error.rawCode === 10250) return error;
+  const snippet = statement.replace(/\s+/g, ' ').slice(0, SNIPPET_CHARACTERS);
+  return new QuorateError(
+    'MIGRATION_FAILED',
+    `${name}: statement ${index + 1} of ${count} failed: ${error.message}; it begins: ${snippet}`,
+    {
+      ...{ rawCode: error.rawCode, extendedCode: error.extendedCode, offset: error.offset },
+      ...{ statementIndex: index, cause: error },
+    },
+  );
+}

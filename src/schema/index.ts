@@ -1,0 +1,6 @@
+export * from './declaration.ts';
+export * from './manifest.ts';
+export * from './request.ts';
+export * from './rules.ts';
+export * from './state.ts';
+export * from './tables.ts';

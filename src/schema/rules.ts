@@ -1,0 +1,179 @@
+import { inLine, type MigrationEntry, type Program } from './manifest.ts';
+import type { AppliedMigration, SchemaState } from './state.ts';
+
+/** Why a program may not use a database, or not yet. */
+export interface Unfit {
+  readonly code: 'SCHEMA_TOO_NEW' | 'SCHEMA_TOO_OLD' | 'SCHEMA_DIVERGED' | 'SCHEMA_EPOCH_GAP';
+  readonly message: string;
+  /** The migration that decides it. */
+  readonly migration?: string | undefined;
+}
+
+/** What has been applied, as far as it is asked for. */
+export interface History {
+  /** The migration of the line that is in force with this ordinal. */
+  at(version: number): AppliedMigration | undefined;
+  /** A contract that is in force. */
+  contract(name: string): AppliedMigration | undefined;
+}
+
+/**
+ * Whether code that knows these migrations may use the database as it is (docs/migrations.md): histories agree, the code knows
+ * everything that would break it, and nothing is missing that it needs. Undefined = it may.
+ */
+export function unfit(program: Program, state: SchemaState, history: History): Unfit | undefined {
+  return (
+    epochGap(program, state) ??
+    diverged(program, state, history) ??
+    tooNew(program, state, history) ??
+    tooOld(program, state)
+  );
+}
+
+/** As `unfit`, for a program that registers: what it needs may still be missing, it will wait or migrate. */
+export function mayNotRegister(
+  program: Program,
+  state: SchemaState,
+  history: History,
+): Unfit | undefined {
+  return (
+    epochGap(program, state) ?? diverged(program, state, history) ?? tooNew(program, state, history)
+  );
+}
+
+function epochGap(program: Program, state: SchemaState): Unfit | undefined {
+  if (state.version === 0 || state.version >= program.base) return undefined;
+  return {
+    code: 'SCHEMA_EPOCH_GAP',
+    message:
+      `the database is at version ${state.version}, and this build can only start from version ${program.base} on: ` +
+      'deploy a release in between first',
+  };
+}
+
+function diverged(program: Program, state: SchemaState, history: History): Unfit | undefined {
+  const common = Math.min(state.version, program.max);
+  if (common < program.base) return undefined;
+  const chain = common === state.version ? state.chain : history.at(common)?.chain;
+  if (common > 0 && program.chain(common) !== chain)
+    return firstDifference(program, common, history);
+  for (const [name, checksum] of Object.entries(state.contracts)) {
+    const own = program.entry(name);
+    if (own !== undefined && own.checksum !== checksum)
+      return different(own, checksum, history.contract(name));
+  }
+  return undefined;
+}
+
+function firstDifference(program: Program, common: number, history: History): Unfit {
+  for (let version = program.base + 1; version <= common; version++) {
+    const own = program.at(version);
+    const applied = history.at(version);
+    if (own === undefined || applied === undefined) continue;
+    if (own.name !== applied.name) {
+      return {
+        code: 'SCHEMA_DIVERGED',
+        migration: applied.name,
+        message:
+          `migration ${version} is ${own.name} in this build and ${applied.name} in the database, ` +
+          `applied ${origin(applied)}: two histories cannot be joined`,
+      };
+    }
+    if (own.checksum !== applied.checksum) return different(own, applied.checksum, applied);
+  }
+  return {
+    code: 'SCHEMA_DIVERGED',
+    message: `the database and this build have different histories up to version ${program.base}`,
+  };
+}
+
+function different(
+  own: MigrationEntry,
+  checksum: string,
+  applied: AppliedMigration | undefined,
+): Unfit {
+  return {
+    code: 'SCHEMA_DIVERGED',
+    migration: own.name,
+    message:
+      `${own.name} was changed after it was applied${applied === undefined ? '' : ` ${origin(applied)}`}: ` +
+      `its checksum is ${short(own.checksum)} in this build and ${short(checksum)} in the database`,
+  };
+}
+
+function tooNew(program: Program, state: SchemaState, history: History): Unfit | undefined {
+  if (state.floor > program.max) {
+    return tooNewBecause(program, `migration ${state.floor}`, history.at(state.floor));
+  }
+  for (const name of Object.keys(state.contracts)) {
+    if (program.entry(name) === undefined) {
+      return tooNewBecause(program, `contract ${name}`, history.contract(name));
+    }
+  }
+  return undefined;
+}
+
+function tooNewBecause(
+  program: Program,
+  what: string,
+  applied: AppliedMigration | undefined,
+): Unfit {
+  const release = applied?.release || 'the one that applied it';
+  return {
+    code: 'SCHEMA_TOO_NEW',
+    migration: applied?.name,
+    message:
+      `${applied === undefined ? what : applied.name} was applied ${applied === undefined ? '' : `${origin(applied)} `}` +
+      `and breaks this build, which knows migrations up to ${program.max}: deploy release ${release} or newer`,
+  };
+}
+
+function tooOld(program: Program, state: SchemaState): Unfit | undefined {
+  if (state.version >= program.min) return undefined;
+  const missing = program.at(Math.max(state.version, program.base) + 1);
+  return {
+    code: 'SCHEMA_TOO_OLD',
+    migration: missing?.name,
+    message:
+      `the database is at version ${state.version}, this build needs version ${program.min}` +
+      (missing === undefined ? '' : `: ${missing.name} is to be applied next`),
+  };
+}
+
+/** Who, when and with which release. */
+function origin({ by, release, finishedMs }: AppliedMigration): string {
+  const time = finishedMs > 0 ? `at ${new Date(finishedMs).toISOString()} ` : '';
+  return `${time}by ${by || 'somebody'}${release === '' ? '' : ` of release ${release}`}`;
+}
+
+function short(checksum: string): string {
+  return `${checksum.slice(0, 12)}…`;
+}
+
+/** Migrations of a program that could come next, in its order; barriers and holds are not looked at. */
+export function pending(program: Program, state: SchemaState): readonly MigrationEntry[] {
+  const next = program.at(state.version + 1);
+  const floating = program.manifest.entries.filter(
+    (entry) =>
+      !inLine(entry) &&
+      state.contracts[entry.name] === undefined &&
+      program.needed(entry).every((name) => isApplied(program, state, name)),
+  );
+  return next === undefined ? floating : [...floating, next];
+}
+
+/** Whether a migration of the program is applied; the histories agree. */
+export function isApplied(program: Program, state: SchemaState, name: string): boolean {
+  const ordinal = program.ordinal(name);
+  return ordinal === undefined ? state.contracts[name] !== undefined : ordinal <= state.version;
+}
+
+/** Whether older code must be gone before this migration. */
+export function hasBarrier(entry: MigrationEntry): boolean {
+  return entry.kind === 'contract' || entry.kind === 'breaking';
+}
+
+/** Whether code of another manifest knows the migration, and so survives it. */
+export function survives(program: Program, entry: MigrationEntry): boolean {
+  return program.entry(entry.name)?.checksum === entry.checksum;
+}
