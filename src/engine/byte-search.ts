@@ -2,6 +2,10 @@ import { type Random, randomBelow } from '../base/index.ts';
 
 /** Up to this many comparisons the plain search of the platform is used, whatever the bytes are. */
 const PLAIN_STEPS = 2 ** 22;
+/** A needle of so many bytes is searched in plain steps, however long the haystack is. */
+const SHORT_BYTES = 16;
+/** So far a short needle is searched without asking the platform: it may stand at every other byte, and each question has its price. */
+const NEAR_PLACES = 32;
 /** A prime: its square is below 2^53, so products of remainders are exact. */
 const PRIME = 67_108_859;
 
@@ -27,6 +31,7 @@ export class ByteSearch {
     const needle = this.#needle;
     const places = haystack.length - from - needle.length + 1;
     if (places <= 0) return -1;
+    if (needle.length <= SHORT_BYTES) return this.#findShort(haystack, from, places);
     if (places * needle.length <= PLAIN_STEPS) return haystack.indexOf(needle, from);
     this.#leaving ??= this.#prepare();
     const leaving = this.#leaving;
@@ -39,21 +44,43 @@ export class ByteSearch {
       if (at + length === haystack.length) return -1;
       sum -= leaving[haystack[at]];
       if (sum < 0) sum += PRIME;
-      sum = (sum * factor + haystack[at + length]) % PRIME;
+      sum = remainder(sum * factor + haystack[at + length]);
     }
+  }
+
+  #findShort(haystack: Buffer, from: number, places: number): number {
+    const needle = this.#needle;
+    const first = needle[0];
+    const far = from + Math.min(places, NEAR_PLACES);
+    for (let at = from; at < far; at++) {
+      if (haystack[at] === first && standsAt(haystack, at, needle)) return at;
+    }
+    return places > NEAR_PLACES ? haystack.indexOf(needle, far) : -1;
   }
 
   #prepare(): Float64Array {
     this.#factor = 1_000_000 + randomBelow(this.#random, PRIME - 2_000_000);
     this.#sum = sumOf(this.#needle, 0, this.#needle.length, this.#factor);
     let first = 1;
-    for (let i = 1; i < this.#needle.length; i++) first = (first * this.#factor) % PRIME;
-    return Float64Array.from({ length: 256 }, (_, byte) => (byte * first) % PRIME);
+    for (let i = 1; i < this.#needle.length; i++) first = remainder(first * this.#factor);
+    return Float64Array.from({ length: 256 }, (_, byte) => remainder(byte * first));
   }
+}
+
+/** `value` modulo PRIME: the operator takes ten times as long for numbers of this size. */
+function remainder(value: number): number {
+  const rest = value - Math.floor(value / PRIME) * PRIME;
+  return rest < 0 ? rest + PRIME : rest >= PRIME ? rest - PRIME : rest;
+}
+
+/** Whether the needle stands there, where its first byte does. */
+function standsAt(haystack: Uint8Array, at: number, needle: Uint8Array): boolean {
+  for (let i = 1; i < needle.length; i++) if (haystack[at + i] !== needle[i]) return false;
+  return true;
 }
 
 function sumOf(bytes: Uint8Array, from: number, to: number, factor: number): number {
   let sum = 0;
-  for (let at = from; at < to; at++) sum = (sum * factor + bytes[at]) % PRIME;
+  for (let at = from; at < to; at++) sum = remainder(sum * factor + bytes[at]);
   return sum;
 }

@@ -67,6 +67,7 @@ test.each([
     2000000,
   ],
   ["length(trim(printf('%.*c', 1000000, 'a'), printf('%.*c', 1000000, 'b') || 'a'))", 0],
+  ["length(replace(printf('%.*c', 1000000, 'a'), 'a', 'bc'))", 2000000],
 ])('TESTING 6: %s ends, though nothing could interrupt it', (expression, result) => {
   expect(one(k.writer, `select ${expression}`)).toBe(result);
 });

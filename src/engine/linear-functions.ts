@@ -11,6 +11,8 @@ const TRANSIENT = -1;
 /** A character of UTF-8 has no more bytes. */
 const CHARACTER_BYTES_MAX = 4;
 
+const SHORT_PIECE_BYTES = 32;
+
 /** `values`: index among the heap's words of the first of the arguments, which are pointers. */
 type Answer = (context: Pointer, values: number) => void;
 
@@ -105,18 +107,18 @@ export class LinearFunctions {
     // SQLite looks at the replacement only where there is a pattern, which ends at its first NUL if it begins with one.
     const wanted = this.#bytes(what);
     if (wanted.length === 0 || wanted[0] === 0) {
-      this.#answerText(context, this.#bytes(where));
+      this.#answerText(context, Buffer.from(this.#bytes(where)));
       return;
     }
     if (by === undefined) return;
     const bytes = this.#bytes(where);
     const inserted = this.#bytes(by);
-    const matches: number[] = [];
     const search = new ByteSearch(wanted, this.#random);
-    for (let at = search.find(bytes, 0); at >= 0; at = search.find(bytes, at + wanted.length)) {
-      matches.push(at);
-    }
-    const length = bytes.length + matches.length * (inserted.length - wanted.length);
+    const next = (from: number): number => search.find(bytes, from);
+    // Searched twice: a list of all places could be many times as long as the text.
+    let count = 0;
+    for (let at = next(0); at >= 0; at = next(at + wanted.length)) count++;
+    const length = bytes.length + count * (inserted.length - wanted.length);
     if (length > LIMITS.valueBytes) {
       exports.sqlite3_result_error_toobig(context);
       return;
@@ -124,12 +126,12 @@ export class LinearFunctions {
     const result = Buffer.allocUnsafe(length);
     let from = 0;
     let to = 0;
-    for (const at of matches) {
-      to += bytes.copy(result, to, from, at);
-      to += inserted.copy(result, to);
+    for (let at = next(0); at >= 0; at = next(from)) {
+      to += copyTo(result, to, bytes, from, at);
+      to += copyTo(result, to, inserted, 0, inserted.length);
       from = at + wanted.length;
     }
-    bytes.copy(result, to, from);
+    copyTo(result, to, bytes, from, bytes.length);
     this.#answerText(context, result);
   }
 
@@ -147,22 +149,28 @@ export class LinearFunctions {
     for (let length = 1; right && length > 0; end -= length) {
       length = matchingLength(bytes, start, end, characters, true);
     }
-    this.#answerText(context, bytes.subarray(start, end));
+    this.#answerText(context, Buffer.from(bytes.subarray(start, end)));
   }
 
-  /** The text must not lie where an allocation may move it: it is copied first. */
-  #answerText(context: Pointer, bytes: Buffer): void {
+  /** The text must not lie in the heap, which the allocation may move. */
+  #answerText(context: Pointer, text: Buffer): void {
     const { exports } = this.#library;
-    const copy = Buffer.from(bytes);
-    const at = exports.sqlite3_malloc(Math.max(1, copy.length));
+    const at = exports.sqlite3_malloc(Math.max(1, text.length));
     if (at === 0) {
       exports.sqlite3_result_error_nomem(context);
       return;
     }
-    this.#library.bytes.set(copy, at);
-    exports.sqlite3_result_text(context, at, copy.length, TRANSIENT);
+    this.#library.bytes.set(text, at);
+    exports.sqlite3_result_text(context, at, text.length, TRANSIENT);
     exports.sqlite3_free(at);
   }
+}
+
+/** Short pieces byte by byte: there may be millions of them, and each call of the platform has its price. Returns the bytes copied. */
+function copyTo(target: Buffer, at: number, source: Buffer, from: number, to: number): number {
+  if (to - from > SHORT_PIECE_BYTES) return source.copy(target, at, from, to);
+  for (let i = from; i < to; i++) target[at + i - from] = source[i];
+  return to - from;
 }
 
 function isContinuation(byte: number): boolean {
