@@ -10,6 +10,7 @@ const ANSWER_ROWS = 7;
 /** The failure of a node that did nothing, because it does not lead. */
 const NOT_LEADER = 10250n;
 const CODE_AT = 8;
+const MORE_ROWS = 0xeeee_eeee_eeee_eeeen;
 const DIAL_MS = 1_000;
 
 /** A session in plain dqlite, as foreign clients have it: no hints, no retries, no read index. */
@@ -60,7 +61,7 @@ export class PlainProbe implements PlainSession {
     if (answer === undefined) return undefined;
     if (answer[4] === ANSWER_FAILURE) return 'failed';
     if (answer[4] !== ANSWER_ROWS) throw new Error(`an answer of type ${answer[4]} to a query`);
-    return answer.toString('latin1');
+    return this.#rows(answer, limitMs);
   }
 
   /** What a foreign client may conclude about its statement: only "not leader" says that nothing happened. */
@@ -77,9 +78,25 @@ export class PlainProbe implements PlainSession {
     this.#connection.destroy();
   }
 
-  async #exchange(request: ClientRequest, limitMs: number): Promise<Buffer | undefined> {
-    if (this.#closed) return undefined;
-    this.#connection.write(encodeClientRequest(request));
+  /** Rows come in several answers when they are long; the last one says so in its last word. */
+  async #rows(first: Buffer, limitMs: number): Promise<string | undefined> {
+    let text = first.toString('latin1');
+    for (let part = first; part.readBigUInt64LE(part.length - 8) === MORE_ROWS; ) {
+      const next = await this.#answer(limitMs);
+      if (next === undefined) return undefined;
+      if (next[4] !== ANSWER_ROWS) return 'failed';
+      text += next.toString('latin1');
+      part = next;
+    }
+    return text;
+  }
+
+  #exchange(request: ClientRequest, limitMs: number): Promise<Buffer | undefined> {
+    if (!this.#closed) this.#connection.write(encodeClientRequest(request));
+    return this.#answer(limitMs);
+  }
+
+  async #answer(limitMs: number): Promise<Buffer | undefined> {
     const deadline = this.#world.scheduler.now() + limitMs;
     for (;;) {
       const answer = this.#take();
