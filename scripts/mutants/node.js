@@ -23,6 +23,11 @@ export const node = [
         'if (!this.#led || seal.epoch !== this.#epoch) return;\n    this.#queue.push(seal);',
         'if (!this.#led) return;\n    this.#queue.push(seal);',
       ],
+      [
+        'node/seal-book.ts',
+        'if (current === undefined || current.epoch !== epoch) return false;',
+        'if (current === undefined) return false;',
+      ],
     ],
   },
   {
@@ -91,7 +96,7 @@ export const node = [
   {
     name: 'gate-ignores-writes-that-change-nothing',
     rule: 'M5',
-    profiles: ['threads', 'network', 'mixed'],
+    profiles: ['disk', 'threads', 'mixed'],
     patches: [
       [
         'machine/machine-core.ts',

@@ -79,6 +79,19 @@ describe('invariants of single steps', () => {
     );
   });
 
+  test('GATE: an answer that no leadership since the request stands for', () => {
+    const invariants = new Invariants();
+    const before = invariants.answers.now();
+    let leads = false;
+    const none = (): boolean => false;
+    const holder = { stores: none, votedFor: none, leadsWithout: none };
+    invariants.register(1n, { ...holder, wasLeaderSince: (moment) => leads && moment <= before });
+    expect(() => invariants.answered(1n, before)).toThrow('GATE');
+    leads = true;
+    invariants.answered(1n, before);
+    expect(() => invariants.answered(1n, invariants.answers.now())).toThrow('GATE');
+  });
+
   test('LM: another entry with the same index and term', () => {
     const invariants = new Invariants();
     invariants.log(1n, recovered(4, ['a', 'b'], [1, 1]));

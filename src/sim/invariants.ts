@@ -2,7 +2,7 @@ import type { Configuration, Entry, LogIndex, NodeId, Term } from '../base/index
 import type { Recovered } from '../log/index.ts';
 import { hashEntry, mix } from './entry-hash.ts';
 import { EntryPages } from './entry-pages.ts';
-import { LeaderAnswers } from './leader-answers.ts';
+import { LeaderAnswers, type Moment } from './leader-answers.ts';
 import { ReferenceState } from './reference-state.ts';
 import { Violation } from './violation.ts';
 
@@ -24,6 +24,8 @@ export interface Holder {
   votedFor(candidate: NodeId, term: Term): boolean;
   /** Whether it is known not to have the entry in its log although it leads this term. */
   leadsWithout(term: Term, index: LogIndex, entry: KnownEntry): boolean;
+  /** Whether a majority has answered it, as the leader of a term, since the moment. */
+  wasLeaderSince(moment: Moment): boolean;
 }
 
 /** What no single node can know: the history of the whole cluster. Throws Violation as soon as it is contradicted. */
@@ -131,6 +133,13 @@ export class Invariants {
       'DBA',
       `${id} acknowledges ${index} of term ${entry.term}, which ${leader}, who leads term ${term}, does not have`,
     );
+  }
+
+  /** GATE: what a request is told rests on a leadership that was confirmed after it had come (M5, N4). */
+  answered(id: NodeId, moment: Moment): void {
+    this.checks++;
+    for (const holder of this.#holders.values()) if (holder.wasLeaderSince(moment)) return;
+    throw new Violation('GATE', `${id} answers a request that came when nobody was known to lead`);
   }
 
   /** CFG: all nodes have the same committed configuration at an index, also by way of a snapshot. */

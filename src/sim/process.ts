@@ -28,6 +28,7 @@ import type { SimulatedNetwork } from './network.ts';
 import { type PortDelays, simulatedPorts } from './ports.ts';
 import { ProcessClock, type Scheduler } from './scheduler.ts';
 import type { TraceHash } from './trace-hash.ts';
+import { watchedServices } from './watched-services.ts';
 import { Witness } from './witness.ts';
 
 /** How a node refuses a damaged directory. */
@@ -266,7 +267,7 @@ export class SimulatedProcess {
       }
     });
     const server = new Server({
-      services: node,
+      services: watchedServices(node, () => this.#arrives(clock)),
       hash,
       limits: LIMITS,
       logger: log,
@@ -275,6 +276,15 @@ export class SimulatedProcess {
     });
     if (clock.alive) await server.listen(network.at(this.address), this.address);
     return node;
+  }
+
+  /** A request arrives that some leader must vouch for (N4). */
+  #arrives(clock: ProcessClock): () => void {
+    const { invariants } = this.#environment;
+    const moment = invariants.answers.now();
+    return () => {
+      if (clock.alive) this.#guard(() => invariants.answered(this.id, moment));
+    };
   }
 
   /** What a dead process still computes, from promises that were under way, is nobody's business. */

@@ -57,6 +57,8 @@ export class Witness implements ConsensusWatch, Holder {
   #startedAt = 0;
   /** Whether this process began with a log, in a cluster of more than one voter. */
   #mustWait = false;
+  /** Its last leadership, with the last two sets of voters that were in force: a round may end when a change begins. */
+  #leadership = { term: 0 as Term, voters: [] as (readonly NodeId[])[] };
   /** Who asked last for a vote because a leader had told it to. */
   #ordered = 0n;
 
@@ -84,6 +86,13 @@ export class Witness implements ConsensusWatch, Holder {
     if (index > this.#lastIndex) return true;
     const own = this.#log.get(index);
     return own !== undefined && own !== entry;
+  }
+
+  wasLeaderSince(moment: Moment): boolean {
+    const { term, voters } = this.#leadership;
+    const { answers } = this.#invariants;
+    const mayLead = (set: readonly NodeId[]): boolean => this.#leads || set.length > 1;
+    return voters.some((set) => mayLead(set) && answers.majoritySince(moment, this.#id, term, set));
   }
 
   /** A new process starts on what is on the disk. DBA and MON: it keeps what the last one promised. */
@@ -285,6 +294,12 @@ export class Witness implements ConsensusWatch, Holder {
         effect.committed,
       );
       this.#configurations.tell(this.#id, effect, raft.commit);
+      if (this.#leads) {
+        this.#leadership.voters = [
+          ...this.#leadership.voters.slice(-1),
+          this.#configurations.voters,
+        ];
+      }
     } else if (effect.kind === 'commit') this.#commits(effect, raft);
     else if (effect.kind === 'read-failed') this.#reads.delete(effect.tag);
     else if (effect.kind === 'read-confirmed') this.#confirms(effect, raft.term);
@@ -319,6 +334,7 @@ export class Witness implements ConsensusWatch, Holder {
       throw new Violation('QUIET', `${this.#id} leads term ${term} and is no voter`);
     }
     this.#invariants.elected(this.#id, term, this.#configurations.voters);
+    this.#leadership = { term, voters: [this.#configurations.voters] };
     const highest = this.#invariants.highestCommitted;
     const committed = this.#invariants.committedTerm(highest);
     const own = raft.lastIndex < highest ? 0 : raft.termOf(highest);
