@@ -105,6 +105,14 @@ describe('invariants of single steps', () => {
     expect(() => invariants.durable(1n, index(3), recovered(1, ['a', 'b'], [1, 1]))).toThrow('DBA');
   });
 
+  test('L7: a machine that doubts a log that nobody damaged', () => {
+    const invariants = new Invariants();
+    const sound = recovered(1, ['a'], [1]);
+    invariants.undoubted(1n, sound);
+    const doubted = { ...sound, quarantined: true, quarantineReason: 'entry 2 was durable' };
+    expect(() => invariants.undoubted(1n, doubted)).toThrow('L7');
+  });
+
   test('REPL: other pages at the same index', () => {
     const report = { index: index(7), pages: 3, sha256: 'aa' };
     expect(sameState([report, { ...report, index: index(8), sha256: 'bb' }])).toBe(false);
@@ -207,6 +215,6 @@ describe('whole runs with something planted', () => {
       },
       { ...harsh, snapshotEntries: 100_000 },
     );
-    await expect(run).rejects.toThrow(/DBA|ACK|LM|LIN|committed|damaged/);
+    await expect(run).rejects.toThrow(/DBA|ACK|LM|LIN|L7|committed|damaged/);
   }, 60_000);
 });

@@ -194,6 +194,15 @@ export class Invariants {
     return found;
   }
 
+  /** L7: a crash alone is no reason to doubt the log; only damage of the disk is. */
+  undoubted(id: NodeId, recovered: Recovered): void {
+    this.checks++;
+    if (recovered.quarantined) {
+      const why = recovered.quarantineReason ?? 'without a reason';
+      throw new Violation('L7', `${id} doubts its undamaged log: ${why}`);
+    }
+  }
+
   /** DBA: what a leader of the same term counted as stored on a node survives the node's crash. */
   durable(id: NodeId, counted: LogIndex, recovered: Recovered): void {
     this.checks++;

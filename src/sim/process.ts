@@ -226,7 +226,9 @@ export class SimulatedProcess {
   }
 
   #checkRecovered(recovered: Recovered): void {
-    this.#environment.invariants.durable(this.id, this.#counted, recovered);
+    const { invariants } = this.#environment;
+    invariants.durable(this.id, this.#counted, recovered);
+    if (!this.damaged) invariants.undoubted(this.id, recovered);
     this.#witness.restarts(recovered);
     this.#counted = logIndex(0);
   }
