@@ -27,6 +27,8 @@ export interface ClientCore {
   readonly tracker: LeaderTracker;
   readonly dispatcher: Dispatcher;
   readonly localPages: LocalPages | undefined;
+  /** Database → what its sessions declare to know (docs/migrations.md). */
+  readonly declarations: Map<string, string>;
 }
 
 /** Several databases of one cluster over the same connections. */
@@ -57,7 +59,14 @@ export function createClient(options: ClientOptions): Client {
   const local = localServer?.address;
   const tracker = new LeaderTracker({ pool, clock, random, servers: options.servers, local });
   const dispatcher = new Dispatcher(pool, tracker, local);
-  const core: ClientCore = { clock, pool, tracker, dispatcher, localPages };
+  const core: ClientCore = {
+    clock,
+    pool,
+    tracker,
+    dispatcher,
+    localPages,
+    declarations: new Map(),
+  };
   const databases = new Set<Database>();
   let closed = false;
   return {

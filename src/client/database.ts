@@ -72,6 +72,7 @@ abstract class RemoteTransactional extends ExecutorBase implements Transactional
       minimumIndex: consistency === 'session' && !write ? this.position.index : logIndex(0),
       maxStalenessMs: staleness?.ms,
       maxStalenessEntries: staleness?.entries,
+      declaration: this.core.declarations.get(this.name) ?? '',
       database: this.name,
       statements: request.statements,
       write,

@@ -24,7 +24,7 @@ import { toStatement } from './values.ts';
 
 /** What an executor has its place run: one statement, a script or a batch. */
 export interface Request {
-  readonly kind: 'statement' | 'script' | 'batch';
+  readonly kind: 'statement' | 'script' | 'batch' | 'schema';
   readonly mode: TransactionMode;
   readonly statements: readonly StatementText[];
   /** False only when the text surely changes nothing. */
@@ -141,6 +141,19 @@ export abstract class ExecutorBase implements Executor {
   async executeMultiple(sql: string, options: CallOptions = NO_OPTIONS): Promise<void> {
     const statements = [toStatement(sql)];
     await this.#collect({ kind: 'script', mode: 'write', statements, write: true, options });
+  }
+
+  /** Asks about the schema (room `schema`, as JSON) and gives the answer, JSON too. */
+  async schemaRequest(json: string, options: CallOptions = NO_OPTIONS): Promise<string> {
+    const { performed, collector } = await this.#collect({
+      kind: 'schema',
+      mode: 'write',
+      statements: [toStatement(json)],
+      write: true,
+      options,
+    });
+    const [{ rows }] = resultSets(performed, collector, 1);
+    return String(rows[0]?.[0]);
   }
 
   stream<R extends object = Row>(

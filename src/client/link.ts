@@ -18,7 +18,13 @@ export interface StatementText {
 export interface Run
   extends Pick<
     ExtensionRun,
-    'consistency' | 'kind' | 'mode' | 'minimumIndex' | 'maxStalenessMs' | 'maxStalenessEntries'
+    | 'consistency'
+    | 'kind'
+    | 'mode'
+    | 'minimumIndex'
+    | 'maxStalenessMs'
+    | 'maxStalenessEntries'
+    | 'declaration'
   > {
   readonly database: string;
   readonly statements: readonly StatementText[];

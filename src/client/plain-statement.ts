@@ -88,6 +88,13 @@ export async function runPlain(
 ): Promise<Omit<RunEnd, 'nodeId' | 'inTransaction'>> {
   const index = logIndex(0);
   const [first] = run.statements;
+  if (run.kind === 'schema') {
+    throw new QuorateError(
+      'SCHEMA_UNAVAILABLE',
+      'the leader is a C node, which knows no schema migrations: move leadership to a Quorate node',
+      { retryable: true, outcome: 'rolled-back' },
+    );
+  }
   if (run.kind === 'statement') {
     return { index, results: [await runStatement(session, first, run, call, rows, 0)] };
   }

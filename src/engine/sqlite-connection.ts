@@ -103,6 +103,11 @@ export class SqliteConnection implements Connection {
     return this.file.pin?.version.index;
   }
 
+  pinnedPage(pageNumber: number): Uint8Array | undefined {
+    const { pin, source } = this.file;
+    return pin?.usable ? source.memory.pageIn(pin.version.root, pageNumber) : undefined;
+  }
+
   get autocommit(): boolean {
     return this.#exports.sqlite3_get_autocommit(this.#open) !== 0;
   }

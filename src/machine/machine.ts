@@ -53,6 +53,7 @@ const IMMEDIATE = new Set<ToMachine['kind']>([
   'advance',
   'gate',
   'limits',
+  'members',
   'cut',
   'read-cut',
   'release-cut',
@@ -292,9 +293,11 @@ export class Machine {
       case 'limits':
         this.#core.unsealedPages = message.unsealedPages;
         this.#core.mayDelete = message.deletion ?? true;
-        if (message.members !== undefined) this.#core.memberIds = new Set(message.members);
         this.#core.fenced = message.fenced ?? this.#core.fenced;
         this.#queue.woken = true;
+        return;
+      case 'members':
+        this.#core.memberIds = new Set(message.ids);
         return;
       case 'drain':
         this.#drainer.begin(message.id, message.graceMs);

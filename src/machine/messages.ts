@@ -189,11 +189,11 @@ export type ToMachine =
       readonly kind: 'limits';
       readonly unsealedPages: number;
       readonly deletion?: boolean | undefined;
-      /** Ids of the members of the cluster as text, for the barrier of migrations. Absent = unchanged. */
-      readonly members?: readonly string[] | undefined;
       /** False: a voter has no fence (a C node), so what breaks older code is not kept from it. Absent = unchanged. */
       readonly fenced?: boolean | undefined;
     }
+  /** Ids of the members of the cluster as text: only they count at the barrier of a migration. */
+  | { readonly kind: 'members'; readonly ids: readonly string[] }
   /** Before a transfer (S1): start nothing new, end or abort what runs within `graceMs`, seal all, then `drained`. */
   | { readonly kind: 'drain'; readonly id: number; readonly graceMs: number }
   | { readonly kind: 'resume'; readonly id: number }

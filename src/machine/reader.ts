@@ -9,8 +9,10 @@ import {
   type Random,
 } from '../base/index.ts';
 import { createEngine } from '../engine/index.ts';
+import type { PageSource } from '../pages/index.ts';
 import { describeOn } from './describe.ts';
 import { emptyStatement, failureOf, interrupted, RAW_CODE, stalled, timedOut } from './failure.ts';
+import { Fence } from './fence.ts';
 import { Job } from './job.ts';
 import type {
   FromReader,
@@ -60,6 +62,7 @@ export class Reader {
   /** Requests that wait for a connection. */
   readonly #waiting = new Set<Job<ReaderSession>>();
   readonly #stalled: StalledQueries;
+  readonly #fences = new WeakMap<PageSource, Fence>();
   #inTurn = false;
   #dead = false;
 
@@ -227,7 +230,21 @@ export class Reader {
     try {
       while (!job.done && this.#advance(job));
     } catch (error) {
-      this.#fail(job, this.#explain(job, failureOf(error)));
+      const reason = failureOf(error);
+      this.#fail(job, this.#fencedInstead(job) ?? this.#explain(job, reason));
+    }
+  }
+
+  /** A statement of code that does not fit the schema fails for that reason, not because a column is missing. */
+  #fencedInstead(job: Job<ReaderSession>): SqlFailure | undefined {
+    const connection = job.session.lease?.connection;
+    if (!job.submit.declaration || connection === undefined || connection.closed) return undefined;
+    if (job.stream !== undefined || !connection.autocommit) return this.#fence(job);
+    connection.execute('BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1');
+    try {
+      return this.#fence(job);
+    } finally {
+      connection.execute('ROLLBACK');
     }
   }
 
@@ -310,7 +327,11 @@ export class Reader {
       const first = !stream.stepped;
       const batch = this.#guard.run(job, () => stream.advance());
       // Read after the first step has pinned: never older than what was pinned.
-      if (first) job.saw(this.#published(session));
+      if (first) {
+        job.saw(this.#published(session));
+        const refused = this.#fence(job);
+        if (refused !== undefined) return this.#fail(job, refused);
+      }
       if (batch === undefined) continue;
       job.credits--;
       job.rows.push(batch);
@@ -318,6 +339,20 @@ export class Reader {
     }
     this.#endStream(job);
     return true;
+  }
+
+  /** Whether the code behind the session fits the schema of the version that its statement sees (M16). */
+  #fence(job: Job<ReaderSession>): SqlFailure | undefined {
+    const lease = job.session.lease;
+    if (lease === undefined) return undefined;
+    const { connection } = lease;
+    let fence = this.#fences.get(connection.source);
+    if (fence === undefined) {
+      fence = new Fence();
+      this.#fences.set(connection.source, fence);
+    }
+    const view = { page: (number: number) => connection.pinnedPage(number) };
+    return fence.check(view, job.submit.declaration ?? '', false, () => connection);
   }
 
   #endStream(job: Job<ReaderSession>): void {

@@ -200,7 +200,7 @@ describe('the barrier', () => {
     expect(cluster.migrate(R2, DROP.name).code).toBe('done');
 
     const other = upgraded();
-    other.world.send({ kind: 'limits', unsealedPages: 256, members: ['1'] });
+    other.world.send({ kind: 'members', ids: ['1'] });
     expect(other.migrate(R2, DROP.name).code).toBe('done');
   });
 

@@ -16,6 +16,8 @@ export interface NodeRequest {
   readonly maxStalenessEntries: number | undefined;
   /** 0 = no limit of the caller's. */
   readonly timeoutMs: number;
+  /** Which migrations the code that asks knows (room `schema`, `Declaration.id`); '' = it does not say. */
+  readonly declaration: string;
 }
 
 /** Failure as a session reports it: to plain clients by `dqliteCode`, to ours whole. */

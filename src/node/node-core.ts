@@ -98,7 +98,10 @@ export class NodeCore {
       changed: (allQuorate) => {
         const { unsealedPages } = limits;
         const pages = allQuorate ? unsealedPages : Math.min(unsealedPages, UNSEALED_PAGES_WITH_C);
-        machine.post({ kind: 'limits', unsealedPages: pages, deletion: allQuorate });
+        machine.post({
+          ...{ kind: 'limits', unsealedPages: pages },
+          ...{ deletion: allQuorate, fenced: allQuorate },
+        });
       },
       asked: () => this.#preference.look(),
     });
@@ -414,6 +417,8 @@ export class NodeCore {
     this.members = configuration.members;
     this.kinds.configured(this.members);
     this.transport.retain(new Set(this.members.map((member) => member.id)));
+    const ids = this.members.map((member) => String(member.id));
+    this.options.machine.post({ kind: 'members', ids });
     this.emit({ kind: 'members', members: this.members });
   }
 

@@ -286,6 +286,7 @@ export class Running implements RunningRequest, GateOwner, Limited {
       timeoutMs: this.#ownDeadline ? Math.max(1, Math.ceil(left)) : 0,
       transactionIdleMs: session?.options.transactionIdleMs ?? 0,
       transactionTotalMs: session?.options.transactionTotalMs ?? 0,
+      declaration: request.declaration,
     });
     target.load++;
     if (!this.#ownDeadline) this.#desk.deadlines.remove(this);

@@ -77,8 +77,7 @@ export class PageStore implements PageSource {
 
   /** The image of a page of head; undefined when there is none. Valid until the next commit. */
   headPage(pageNumber: number): Uint8Array | undefined {
-    const slot = this.memory.find(this.#head.root, pageNumber);
-    return slot === ABSENT ? undefined : this.memory.page(slot);
+    return this.memory.pageIn(this.#head.root, pageNumber);
   }
 
   get closed(): boolean {

@@ -86,6 +86,12 @@ export class SlotMemory {
     return new Int32Array(page.buffer, page.byteOffset, NODE_WORDS);
   }
 
+  /** The image of a page in the tree with this root; undefined when it has none. */
+  pageIn(root: number, pageNumber: number): Uint8Array<SharedArrayBuffer> | undefined {
+    const slot = this.find(root, pageNumber);
+    return slot === ABSENT ? undefined : this.page(slot);
+  }
+
   /** The slot of a page in the tree with this root, ABSENT when it has none. */
   find(root: number, pageNumber: number): number {
     const position = pageNumber - 1;

@@ -22,6 +22,7 @@ function run(request: number, part: Partial<ExtensionRun> = {}): ExtensionReques
     minimumIndex: logIndex(0),
     maxStalenessMs: undefined,
     maxStalenessEntries: undefined,
+    declaration: '',
     database: 'db',
     statements: [{ sql: 'SELECT 1', parameters: { kind: 'positional', values: [] } }],
     ...part,
@@ -127,6 +128,7 @@ describe('Run', () => {
       minimumIndex: 88,
       maxStalenessMs: undefined,
       maxStalenessEntries: undefined,
+      declaration: '',
       timeoutMs: 250,
     });
     at.ask(run(6, { consistency: 'local', maxStalenessMs: 40, maxStalenessEntries: 3 }));

@@ -47,6 +47,7 @@ const GOOD: readonly Uint8Array[] = [
     minimumIndex: logIndex(4),
     maxStalenessMs: 1,
     maxStalenessEntries: undefined,
+    declaration: '',
     database: 'a',
     statements: [
       { sql: 'SELECT 1', parameters: { kind: 'named', values: [['a', new Uint8Array(5)]] } },

@@ -3,7 +3,11 @@ import type { NodeRequest } from '../node/index.ts';
 import type { ExtensionRun, ExtensionStatement } from '../wire/index.ts';
 
 /** Fields of a plain dqlite request: always linearizable at the leader, with C's batches of rows. */
-export function plainRequest(database: string, work: NodeRequest['work']): NodeRequest {
+export function plainRequest(
+  database: string,
+  work: NodeRequest['work'],
+  declaration = '',
+): NodeRequest {
   return {
     database,
     work,
@@ -13,6 +17,7 @@ export function plainRequest(database: string, work: NodeRequest['work']): NodeR
     maxStalenessMs: undefined,
     maxStalenessEntries: undefined,
     timeoutMs: 0,
+    declaration,
   };
 }
 
@@ -34,6 +39,7 @@ export function runRequest(run: ExtensionRun, database: string): NodeRequest | Q
     maxStalenessMs: run.maxStalenessMs,
     maxStalenessEntries: run.maxStalenessEntries,
     timeoutMs: run.deadlineMs,
+    declaration: run.declaration,
   };
 }
 
@@ -41,6 +47,7 @@ function runWork(run: ExtensionRun): NodeRequest['work'] | QuorateError {
   const { kind, mode, statements } = run;
   if (kind === 'batch') return { action: 'batch', statements, mode };
   const [statement] = statements;
+  if (kind === 'schema') return { action: 'schema', json: statement.sql };
   if (kind === 'script') {
     const parameters = positional(statement);
     if (parameters === undefined) {

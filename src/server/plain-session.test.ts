@@ -38,6 +38,7 @@ describe('what a plain request asks of the node', () => {
       minimumIndex: 0,
       maxStalenessMs: undefined,
       maxStalenessEntries: undefined,
+      declaration: '',
       timeoutMs: 0,
     });
     expect(at.node.sessions.length).toBe(1);

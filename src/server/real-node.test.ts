@@ -127,6 +127,7 @@ describe('extension on a real node', () => {
     minimumIndex: logIndex(0),
     maxStalenessMs: undefined,
     maxStalenessEntries: undefined,
+    declaration: '',
     database: 'db',
     statements: [{ sql, parameters: { kind: 'positional', values: [] } }],
     ...part,

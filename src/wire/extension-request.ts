@@ -29,17 +29,19 @@ export const EXTENSION_REQUEST = {
 export const EXTENSION_VERSION = 1;
 
 const CONSISTENCIES = ['linearizable', 'lease', 'session', 'local'] as const;
-const KINDS = ['statement', 'script', 'batch'] as const;
+const KINDS = ['statement', 'script', 'batch', 'schema'] as const;
 const MODES = ['write', 'read', 'deferred'] as const;
 const ANY_STALENESS = 0xffffffff;
 const READ_ONLY = 1;
+/** Bytes of the identification of what a session declares; all zero = nothing. */
+const DECLARATION_BYTES = 16;
 
 export interface ExtensionStatement {
   readonly sql: string;
   readonly parameters: ExtensionParameters;
 }
 
-/** Run: one statement, a script or a batch. */
+/** Run: one statement, a script, a batch, or a request about the schema, whose JSON stands in place of the statement. */
 export interface ExtensionRun {
   readonly type: 'run';
   readonly request: number;
@@ -54,6 +56,8 @@ export interface ExtensionRun {
   /** undefined = any. */
   readonly maxStalenessMs: number | undefined;
   readonly maxStalenessEntries: number | undefined;
+  /** 32 hexadecimal digits: which migrations the code that asks knows; '' = it does not say. */
+  readonly declaration: string;
   readonly database: string;
   readonly statements: readonly ExtensionStatement[];
 }
@@ -134,7 +138,7 @@ function writeRun(writer: ByteWriter, run: ExtensionRun): void {
   writer.u8(CONSISTENCIES.indexOf(run.consistency)).u8(KINDS.indexOf(run.kind));
   writer.u8(MODES.indexOf(run.mode)).u8(0).safe(run.minimumIndex);
   writer.u32(run.maxStalenessMs ?? ANY_STALENESS).u32(run.maxStalenessEntries ?? ANY_STALENESS);
-  writer.safe(0).safe(0);
+  writeDeclaration(writer, run.declaration);
   writeString(writer, run.database);
   writer.safe(run.statements.length);
   for (const { sql, parameters } of run.statements) {
@@ -213,7 +217,7 @@ function readRun(request: number, reader: ByteReader): ExtensionRun {
   const minimumIndex = logIndex(reader.safe());
   const maxStalenessMs = staleness(reader.u32());
   const maxStalenessEntries = staleness(reader.u32());
-  reader.skip(16); // schema versions, reserved
+  const declaration = readDeclaration(reader);
   const database = readString(reader);
   const count = readCount(reader);
   if (kind !== 'batch' && count !== 1) throw new DecodeError(`${count} statements in a ${kind}`);
@@ -232,9 +236,28 @@ function readRun(request: number, reader: ByteReader): ExtensionRun {
     minimumIndex,
     maxStalenessMs,
     maxStalenessEntries,
+    declaration,
     database,
     statements,
   };
+}
+
+function writeDeclaration(writer: ByteWriter, declaration: string): void {
+  for (let i = 0; i < DECLARATION_BYTES; i++) {
+    const digits = declaration.slice(2 * i, 2 * i + 2);
+    writer.u8(digits === '' ? 0 : Number.parseInt(digits, 16));
+  }
+}
+
+function readDeclaration(reader: ByteReader): string {
+  let digits = '';
+  let any = 0;
+  for (let i = 0; i < DECLARATION_BYTES; i++) {
+    const byte = reader.u8();
+    any |= byte;
+    digits += byte.toString(16).padStart(2, '0');
+  }
+  return any === 0 ? '' : digits;
 }
 
 function streamId(id: number): number {

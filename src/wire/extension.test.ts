@@ -38,11 +38,12 @@ const run = fc
     stream: fc.nat(),
     deadlineMs: u32,
     consistency: fc.constantFrom('linearizable', 'lease', 'session', 'local'),
-    kind: fc.constantFrom('statement', 'script', 'batch'),
+    kind: fc.constantFrom('statement', 'script', 'batch', 'schema'),
     mode: fc.constantFrom('write', 'read', 'deferred'),
     minimumIndex: index,
     maxStalenessMs: fc.option(u32, { nil: undefined }),
     maxStalenessEntries: fc.option(u32, { nil: undefined }),
+    declaration: fc.constantFrom('', '0123456789abcdef0123456789abcdef'),
     database: text,
     statements: fc.array(statement, { minLength: 1, maxLength: 4 }),
   })

@@ -245,6 +245,7 @@ export function request(sql: string, options: Partial<NodeRequest>): NodeRequest
     minimumIndex: logIndex(0),
     maxStalenessMs: undefined,
     maxStalenessEntries: undefined,
+    declaration: '',
     timeoutMs: 0,
     ...options,
   };

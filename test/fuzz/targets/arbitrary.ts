@@ -83,6 +83,7 @@ const run = {
   minimumIndex: fc.nat(9).map((index) => logIndex(index)),
   maxStalenessMs: fc.option(fc.nat(1000), { nil: undefined }),
   maxStalenessEntries: fc.option(fc.nat(1000), { nil: undefined }),
+  declaration: fc.constantFrom('', '0123456789abcdef0123456789abcdef'),
   database: fc.constantFrom('test', 'other', ''),
 };
 
@@ -90,7 +91,7 @@ export const extensionRequests: fc.Arbitrary<ExtensionRequest> = fc.oneof(
   fc.constant({ type: 'hello' as const, version: 1 }),
   fc.record({
     ...run,
-    kind: fc.constantFrom('statement' as const, 'script' as const),
+    kind: fc.constantFrom('statement' as const, 'script' as const, 'schema' as const),
     statements: fc.array(statement, { minLength: 1, maxLength: 1 }),
   }),
   fc.record({
