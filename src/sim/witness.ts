@@ -59,6 +59,10 @@ export class Witness implements ConsensusWatch, Holder {
   #mustWait = false;
   /** Its last leadership, with the last two sets of voters that were in force: a round may end when a change begins. */
   #leadership = { term: 0 as Term, voters: [] as (readonly NodeId[])[] };
+  /** The leadership before that: an answer may leave when another one has begun already. */
+  #earlierLeadership = this.#leadership;
+  /** When it last led: the only voter needs nobody to tell it. */
+  #ledAt: Moment = 0;
   /** Who asked last for a vote because a leader had told it to. */
   #ordered = 0n;
 
@@ -89,10 +93,14 @@ export class Witness implements ConsensusWatch, Holder {
   }
 
   wasLeaderSince(moment: Moment): boolean {
-    const { term, voters } = this.#leadership;
     const { answers } = this.#invariants;
-    const mayLead = (set: readonly NodeId[]): boolean => this.#leads || set.length > 1;
-    return voters.some((set) => mayLead(set) && answers.majoritySince(moment, this.#id, term, set));
+    return [this.#leadership, this.#earlierLeadership].some(({ term, voters }) =>
+      voters.some((set) =>
+        set.length > 1
+          ? answers.majoritySince(moment, this.#id, term, set)
+          : this.#leads || this.#ledAt > moment,
+      ),
+    );
   }
 
   /** A new process starts on what is on the disk. DBA and MON: it keeps what the last one promised. */
@@ -175,6 +183,7 @@ export class Witness implements ConsensusWatch, Holder {
       this.#ordered = input.message.disrupt ? input.message.candidate : 0n;
     }
     this.#followed = !this.#leads;
+    if (this.#leads) this.#ledAt = this.#invariants.answers.now();
     this.#leads = raft.role === 'leader';
     this.#term = raft.term;
     this.#commit = raft.commit;
@@ -334,6 +343,7 @@ export class Witness implements ConsensusWatch, Holder {
       throw new Violation('QUIET', `${this.#id} leads term ${term} and is no voter`);
     }
     this.#invariants.elected(this.#id, term, this.#configurations.voters);
+    this.#earlierLeadership = this.#leadership;
     this.#leadership = { term, voters: [this.#configurations.voters] };
     const highest = this.#invariants.highestCommitted;
     const committed = this.#invariants.committedTerm(highest);
