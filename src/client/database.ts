@@ -132,7 +132,15 @@ abstract class RemoteTransactional extends ExecutorBase implements Transactional
     return this.#openTransaction({ ...options, mode: runOrMode ?? options.mode });
   }
 
-  async #openTransaction(options: TransactionOptions): Promise<RemoteTransaction> {
+  /** A transaction that a request about the schema begins; another one, `end`, commits it (room `migrate`). */
+  openMigration(beginMigration: string, options: TransactionOptions): Promise<RemoteTransaction> {
+    return this.#openTransaction({ ...options, mode: 'write' }, beginMigration);
+  }
+
+  async #openTransaction(
+    options: TransactionOptions,
+    beginMigration?: string,
+  ): Promise<RemoteTransaction> {
     const mode = options.mode ?? 'write';
     const transaction = await this.within(options, (call) => {
       const readFrom = options.readFrom ?? this.defaults.readFrom;
@@ -149,6 +157,7 @@ abstract class RemoteTransactional extends ExecutorBase implements Transactional
           finish: (ended) => this.finish(ended),
           saw: (index) => this.position.saw(index),
           closed: (ended) => this.#transactions.delete(ended),
+          beginMigration,
         },
         call,
       );
@@ -222,6 +231,11 @@ export class RemoteDatabase extends RemoteTransactional implements Database {
     );
     this.#sessions.add(session);
     return session;
+  }
+
+  /** All sessions of this database and client say from now on that their code knows these migrations. */
+  declare(declaration: string): void {
+    this.core.declarations.set(this.name, declaration);
   }
 
   async close(): Promise<void> {

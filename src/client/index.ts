@@ -7,4 +7,5 @@ export {
 } from './client.ts';
 export type { LocalServer } from './link-pool.ts';
 export type { LocalPages, LocalResult, LocalView } from './local-reader.ts';
+export { type OpenMigration, type SchemaAccess, schemaAccess } from './schema-access.ts';
 export type * from './types.ts';

@@ -29,6 +29,8 @@ export interface TransactionParent {
   finish(call: Call): void;
   saw(index: LogIndex): void;
   closed(transaction: RemoteTransaction): void;
+  /** A migration in code (room `migrate`): the request that begins it, instead of BEGIN. */
+  readonly beginMigration?: string | undefined;
 }
 
 const ROLLBACK_MS = 5_000;
@@ -38,13 +40,16 @@ const noRows: RowsHandler = (_statement, _columns, _rows, taken) => taken();
 export class RemoteTransaction extends ExecutorBase implements Transaction {
   readonly #parent: TransactionParent;
   readonly #stream: LinkStream;
+  /** What the request that began a migration was told, as JSON; '' for other transactions. */
+  readonly begun: string;
   #state: 'open' | 'aborted' | 'ended' = 'open';
   #savepointLast = 0;
   /** Whether the server surely took it back, once it is aborted. */
   #rolledBack = true;
 
-  private constructor(parent: TransactionParent, stream: LinkStream) {
+  private constructor(parent: TransactionParent, stream: LinkStream, begun: string) {
     super();
+    this.begun = begun;
     this.#parent = parent;
     this.#stream = stream;
   }
@@ -57,13 +62,22 @@ export class RemoteTransaction extends ExecutorBase implements Transaction {
   ): Promise<RemoteTransaction> {
     const reading = parent.mode === 'read';
     const begin = parent.mode === 'write' ? 'begin immediate' : 'begin';
-    const run = parent.run(control(begin, parent, reading));
+    const { beginMigration } = parent;
+    const run = parent.run({
+      ...control(beginMigration ?? begin, parent, reading),
+      kind: beginMigration === undefined ? 'statement' : 'schema',
+    });
+    let begun = '';
+    const rows: RowsHandler = (_statement, _columns, values, taken) => {
+      begun = String(values[0]?.[0] ?? '');
+      taken();
+    };
     const attempt = async (link: Link) => {
       const { database, options } = parent;
       const idleMs = options.idleMs ?? 0;
       const stream = link.openStream({ database, readOnly: reading, idleMs, totalMs: 0 }, call);
       try {
-        await stream.run(run, call, noRows);
+        await stream.run(run, call, rows);
         return stream;
       } catch (error) {
         stream.close();
@@ -75,7 +89,7 @@ export class RemoteTransaction extends ExecutorBase implements Transaction {
       { leader: !reading, write: false, readFrom, repeatable: () => true, attempt },
       call,
     );
-    return new RemoteTransaction(parent, stream);
+    return new RemoteTransaction(parent, stream, begun);
   }
 
   get closed(): boolean {
@@ -131,7 +145,10 @@ export class RemoteTransaction extends ExecutorBase implements Transaction {
       this.#parent.saw(end.index);
       if (!end.inTransaction) {
         // The user's own COMMIT or ROLLBACK as SQL text; after anything else the server has ended it.
-        const own = request.kind === 'script' || request.statements.some(({ sql }) => mayEnd(sql));
+        const own =
+          request.kind === 'script' ||
+          request.kind === 'schema' ||
+          request.statements.some(({ sql }) => mayEnd(sql));
         this.#end(own ? 'ended' : 'aborted');
       }
       const { link } = this.#stream;
@@ -151,7 +168,9 @@ export class RemoteTransaction extends ExecutorBase implements Transaction {
       this.#end('aborted');
       const committing =
         error.sent &&
-        (request.kind === 'script' || request.statements.some(({ sql }) => mayCommit(sql)));
+        (request.kind === 'script' ||
+          request.kind === 'schema' ||
+          request.statements.some(({ sql }) => mayCommit(sql)));
       this.#rolledBack = !committing;
       const { ended } = error;
       if (ended !== undefined) {

@@ -40,6 +40,25 @@ export class Fence {
   readonly #token = new Uint8Array(16);
   readonly #verdicts = new Map<string, Verdict>();
 
+  /** What the last checks found for a declaration; undefined = not asked yet. */
+  known(declaration: string): Verdict | undefined {
+    if (this.#root === 0 && this.#cookie !== -1) {
+      return declaration === UNDECLARED ? FREE : both(unregistered());
+    }
+    return this.#verdicts.get(declaration);
+  }
+
+  /** Whether what the last check was made on says the same as this version. */
+  unchanged(view: PageView): boolean {
+    const pageOne = view.page(1);
+    if (pageOne === undefined) return this.#cookie === -1;
+    if (cookieOf(pageOne) !== this.#cookie) return false;
+    if (this.#root === 0) return true;
+    const page = view.page(this.#root);
+    const at = page === undefined ? -1 : tokenAt(page);
+    return page !== undefined && at >= 0 && this.#sameToken(page, at);
+  }
+
   /**
    * Why a session may not read (`writes` false) or write; undefined = it may. `connection` must see the same version as `view`; it is
    * used only when the answer is not known yet.

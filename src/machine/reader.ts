@@ -8,11 +8,11 @@ import {
   QuorateError,
   type Random,
 } from '../base/index.ts';
-import { createEngine } from '../engine/index.ts';
+import { type Connection, createEngine } from '../engine/index.ts';
 import type { PageSource } from '../pages/index.ts';
 import { describeOn } from './describe.ts';
 import { emptyStatement, failureOf, interrupted, RAW_CODE, stalled, timedOut } from './failure.ts';
-import { Fence } from './fence.ts';
+import { Fence, type PageView } from './fence.ts';
 import { Job } from './job.ts';
 import type {
   FromReader,
@@ -239,13 +239,8 @@ export class Reader {
   #fencedInstead(job: Job<ReaderSession>): SqlFailure | undefined {
     const connection = job.session.lease?.connection;
     if (!job.submit.declaration || connection === undefined || connection.closed) return undefined;
-    if (job.stream !== undefined || !connection.autocommit) return this.#fence(job);
-    connection.execute('BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1');
-    try {
-      return this.#fence(job);
-    } finally {
-      connection.execute('ROLLBACK');
-    }
+    if (job.stream !== undefined || !connection.autocommit) return undefined;
+    return this.#fenceBefore(job);
   }
 
   #advance(job: Job<ReaderSession>): boolean {
@@ -289,6 +284,8 @@ export class Reader {
     const { session, cursor } = job;
     const lease = session.lease;
     assert(cursor !== undefined && lease !== undefined, 'nothing to run');
+    const refused = this.#fenceBefore(job);
+    if (refused !== undefined) return this.#fail(job, refused);
     if (placement === 'state') throw readOnly('a read-only session cannot change its connection');
     const statement = this.#guard.run(job, () => cursor.prepare(lease.connection));
     if (statement === undefined) {
@@ -329,8 +326,9 @@ export class Reader {
       // Read after the first step has pinned: never older than what was pinned.
       if (first) {
         job.saw(this.#published(session));
-        const refused = this.#fence(job);
-        if (refused !== undefined) return this.#fail(job, refused);
+        const verdict = this.#fenceAfter(job);
+        if (verdict === 'again') return true;
+        if (verdict !== undefined) return this.#fail(job, verdict);
       }
       if (batch === undefined) continue;
       job.credits--;
@@ -341,18 +339,53 @@ export class Reader {
     return true;
   }
 
-  /** Whether the code behind the session fits the schema of the version that its statement sees (M16). */
-  #fence(job: Job<ReaderSession>): SqlFailure | undefined {
-    const lease = job.session.lease;
-    if (lease === undefined) return undefined;
-    const { connection } = lease;
+  #fenceOf(connection: Connection): Fence {
     let fence = this.#fences.get(connection.source);
     if (fence === undefined) {
       fence = new Fence();
       this.#fences.set(connection.source, fence);
     }
+    return fence;
+  }
+
+  /**
+   * Whether the code behind the session fits the schema of the version that its connection has pinned (M16). A statement of its own may have
+   * let go of its version when its first step ends: for those `#fenceBefore` and `#fenceAfter` look before and after.
+   */
+  #fence(job: Job<ReaderSession>): SqlFailure | undefined {
+    const connection = job.session.lease?.connection;
+    if (connection === undefined) return undefined;
     const view = { page: (number: number) => connection.pinnedPage(number) };
-    return fence.check(view, job.submit.declaration ?? '', false, () => connection);
+    const { declaration } = job.submit;
+    return this.#fenceOf(connection).check(view, declaration ?? '', false, () => connection);
+  }
+
+  #fenceBefore(job: Job<ReaderSession>): SqlFailure | undefined {
+    const connection = job.session.lease?.connection;
+    if (connection === undefined || !connection.autocommit) return undefined;
+    const fence = this.#fenceOf(connection);
+    const known = onPublished(connection, (view) =>
+      fence.unchanged(view) ? fence.known(job.submit.declaration ?? '') : undefined,
+    );
+    if (known !== undefined) return known.read;
+    connection.execute('BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1');
+    try {
+      return this.#fence(job);
+    } finally {
+      connection.execute('ROLLBACK');
+    }
+  }
+
+  /** 'again': a migration was published in between, so it is not known what the statement saw. Tokens never come back. */
+  #fenceAfter(job: Job<ReaderSession>): SqlFailure | 'again' | undefined {
+    const connection = job.session.lease?.connection;
+    if (connection === undefined) return undefined;
+    if (!connection.autocommit) return this.#fence(job);
+    const fence = this.#fenceOf(connection);
+    if (onPublished(connection, (view) => fence.unchanged(view))) return undefined;
+    job.stream?.release();
+    job.stream = undefined;
+    return 'again';
   }
 
   #endStream(job: Job<ReaderSession>): void {
@@ -497,4 +530,15 @@ function readOnly(message: string): QuorateError {
     rawCode: RAW_CODE.readonly,
     extendedCode: 'SQLITE_READONLY',
   });
+}
+
+/** Looks at the newest published version. */
+function onPublished<T>({ source }: Connection, look: (view: PageView) => T): T {
+  const pin = source.pinPublished();
+  try {
+    const { root } = pin.version;
+    return look({ page: (number) => source.memory.pageIn(root, number) });
+  } finally {
+    source.release(pin);
+  }
 }

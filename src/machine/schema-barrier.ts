@@ -1,7 +1,7 @@
 import { QuorateError } from '../base/index.ts';
 import {
   hasBarrier,
-  type MigrationEntry,
+  type ManifestEntry,
   type Participant,
   type Program,
   survives,
@@ -28,7 +28,7 @@ export interface Blocker {
 /** Those who count at the barrier of a migration and do not know it. */
 export function blockers(
   store: SchemaStore,
-  entry: MigrationEntry,
+  entry: ManifestEntry,
   presence: Presence,
 ): readonly Blocker[] {
   if (!hasBarrier(entry)) return [];
@@ -54,7 +54,7 @@ function programOf(store: SchemaStore, { manifest }: Participant): Program | und
 }
 
 /** Throws MIGRATION_BLOCKED with the names of those who do not know the migration, or UNSAFE_MIGRATION. */
-export function checkBarrier(store: SchemaStore, entry: MigrationEntry, presence: Presence): void {
+export function checkBarrier(store: SchemaStore, entry: ManifestEntry, presence: Presence): void {
   if (!hasBarrier(entry)) return;
   if (!presence.fenced && store.control('override-fence') !== entry.name) {
     throw new QuorateError(
@@ -71,6 +71,5 @@ export function checkBarrier(store: SchemaStore, entry: MigrationEntry, presence
     'MIGRATION_BLOCKED',
     `${entry.name} waits for ${names.join(', ')}: upgrade them, or, if they are gone for good, ` +
       waitsFor.map(({ id }) => `quorate migrate exclude ${id}`).join(', '),
-    { retryable: true },
   );
 }

@@ -1,8 +1,8 @@
 import { assert, LIMITS, QuorateError } from '../base/index.ts';
 import type { Connection } from '../engine/index.ts';
 import {
+  type ManifestEntry,
   type MigrationClaim,
-  type MigrationEntry,
   type MigrationOptions,
   type Program,
   parseSchemaRequest,
@@ -37,6 +37,13 @@ export interface OpenMigration {
 /** A backfill defines nothing; code may define anything. */
 const NO_SCRIPT = { definesSchema: false, renames: new Map<string, string>() };
 const ANY_SCRIPT = { definesSchema: true, renames: new Map<string, string>() };
+
+/** What a migration itself fails with, as opposed to what keeps it from beginning. */
+const NOTED = new Set([
+  ...['MIGRATION_FAILED', 'MIGRATION_TOO_LARGE', 'MIGRATION_STALL', 'PRECHECK_FAILED'],
+  ...['POSTCHECK_FAILED', 'ROWCOUNT_TRIPWIRE', 'FK_VIOLATION', 'DANGLING_OBJECT'],
+  'BACKFILL_INCOMPLETE',
+]);
 
 type Single = Exclude<SchemaRequest, { readonly op: 'begin' | 'end' }>;
 
@@ -350,6 +357,7 @@ export class SchemaDesk {
     reason: SqlFailure,
   ): void {
     if (request.op !== 'migrate' && request.op !== 'batch') return;
+    if (!NOTED.has(reason.code)) return;
     if (reason.retryable || this.#core.epoch === undefined || job.stop === 'closed') return;
     const connection = database.openPrivate();
     job.stop = undefined;
@@ -461,11 +469,10 @@ function knownProgram(sql: SchemaSql, digest: string): Program {
   throw new QuorateError(
     'SCHEMA_UNREGISTERED',
     'the database does not know these migrations: register them first',
-    { retryable: true },
   );
 }
 
-function already(store: SchemaStore, entry: MigrationEntry): object {
+function already(store: SchemaStore, entry: ManifestEntry): object {
   const applied = store.named(entry.name);
   return {
     outcome: 'already',

@@ -2,7 +2,7 @@ import { QuorateError } from '../base/index.ts';
 import {
   hasBarrier,
   isApplied,
-  type MigrationEntry,
+  type ManifestEntry,
   mayNotRegister,
   type Program,
   type SchemaState,
@@ -25,7 +25,7 @@ export const FINGERPRINT = 'fingerprint';
 export function readiness(
   store: SchemaStore,
   program: Program,
-  entry: MigrationEntry,
+  entry: ManifestEntry,
   presence: Presence,
   recorded: string | undefined,
   attemptsMax = ATTEMPTS_MAX,
@@ -54,7 +54,7 @@ export function readiness(
   return 'ready';
 }
 
-function checkOrder(program: Program, state: SchemaState, entry: MigrationEntry): void {
+function checkOrder(program: Program, state: SchemaState, entry: ManifestEntry): void {
   const ordinal = program.ordinal(entry.name);
   if (ordinal !== undefined && ordinal !== state.version + 1) {
     throw outOfOrder(
@@ -67,19 +67,16 @@ function checkOrder(program: Program, state: SchemaState, entry: MigrationEntry)
   if (missing !== undefined) throw outOfOrder(entry, `${missing} comes first`);
 }
 
-function outOfOrder(entry: MigrationEntry, why: string): QuorateError {
-  return new QuorateError('MIGRATION_OUT_OF_ORDER', `${entry.name} cannot be applied now: ${why}`, {
-    retryable: true,
-  });
+function outOfOrder(entry: ManifestEntry, why: string): QuorateError {
+  return new QuorateError('MIGRATION_OUT_OF_ORDER', `${entry.name} cannot be applied now: ${why}`);
 }
 
-function checkControl(store: SchemaStore, entry: MigrationEntry): void {
+function checkControl(store: SchemaStore, entry: ManifestEntry): void {
   const hold = store.control('hold');
   if (hold !== undefined) {
     throw new QuorateError(
       'MIGRATION_HELD',
       `migrations of '${store.namespace}' are held${hold === '' ? '' : ` (${hold})`}: quorate migrate release`,
-      { retryable: true },
     );
   }
   if (!hasBarrier(entry) || store.control('finalize-policy') !== 'manual') return;
@@ -88,6 +85,5 @@ function checkControl(store: SchemaStore, entry: MigrationEntry): void {
   throw new QuorateError(
     'MIGRATION_HELD',
     `${entry.name} waits for an operator, because it breaks older code: quorate migrate finalize ${entry.name}`,
-    { retryable: true },
   );
 }

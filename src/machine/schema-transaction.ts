@@ -1,8 +1,8 @@
 import { QuorateError } from '../base/index.ts';
 import {
   chainOf,
+  type ManifestEntry,
   type MigrationClaim,
-  type MigrationEntry,
   type MigrationOptions,
   type Program,
 } from '../schema/index.ts';
@@ -28,7 +28,7 @@ export interface MigrationReport {
 export class SchemaTransaction {
   readonly claim: MigrationClaim;
   readonly program: Program;
-  readonly entry: MigrationEntry;
+  readonly entry: ManifestEntry;
   readonly #store: SchemaStore;
   readonly #options: MigrationOptions;
   readonly #startedMs: number;
@@ -40,7 +40,7 @@ export class SchemaTransaction {
     store: SchemaStore,
     claim: MigrationClaim,
     program: Program,
-    entry: MigrationEntry,
+    entry: ManifestEntry,
     options: MigrationOptions,
     startedMs: number,
     script: Pick<SchemaScript, 'names' | 'foreignKeysOff'> | undefined,
@@ -112,7 +112,7 @@ interface Recorded {
 export function record(
   store: SchemaStore,
   program: Program,
-  entry: MigrationEntry,
+  entry: ManifestEntry,
   claim: Pick<MigrationClaim, 'run' | 'by' | 'release'>,
   { startedMs, finishedMs, pages, before }: Recorded,
 ): number {

@@ -6,7 +6,7 @@ import { QuorateError, utf8 } from '../base/index.ts';
  *
  * - `expand`: such code keeps working on the result;
  * - `data`: a backfill in batches, which such code does not see;
- * - `contract`: removes what only older code needs; it floats (`MigrationEntry.of`);
+ * - `contract`: removes what only older code needs; it floats (`ManifestEntry.of`);
  * - `breaking`: neither; such code must be gone first.
  */
 export type MigrationKind = 'expand' | 'data' | 'contract' | 'breaking';
@@ -14,7 +14,7 @@ export type MigrationKind = 'expand' | 'data' | 'contract' | 'breaking';
 export const MIGRATION_KINDS: readonly MigrationKind[] = ['expand', 'data', 'contract', 'breaking'];
 
 /** One migration as a program knows it. */
-export interface MigrationEntry {
+export interface ManifestEntry {
   /** Its identity within the namespace. */
   readonly name: string;
   readonly kind: MigrationKind;
@@ -27,7 +27,7 @@ export interface MigrationEntry {
 /** What one program knows of one namespace: its migrations in order. */
 export interface Manifest {
   readonly namespace: string;
-  readonly entries: readonly MigrationEntry[];
+  readonly entries: readonly ManifestEntry[];
   /** What stood before the first entry, when older history was squashed. */
   readonly base?: { readonly version: number; readonly chain: string } | undefined;
   /** Name of the oldest migration that must be applied before the program can serve; default: all that are no contracts. */
@@ -49,12 +49,12 @@ export function digestOf(text: string | Uint8Array): string {
 }
 
 /** The next link of a history: it depends on everything before it. */
-export function chainOf(before: string, entry: Pick<MigrationEntry, 'name' | 'checksum'>): string {
+export function chainOf(before: string, entry: Pick<ManifestEntry, 'name' | 'checksum'>): string {
   return digestOf(`${before}\n${entry.name}\n${entry.checksum}`);
 }
 
 /** Whether an entry stands in the line of ordinals; contracts float beside it. */
-export function inLine(entry: MigrationEntry): boolean {
+export function inLine(entry: ManifestEntry): boolean {
   return entry.kind !== 'contract';
 }
 
@@ -64,13 +64,13 @@ export class Program {
   /** Identifies the manifest: SHA-256 of its canonical text. */
   readonly digest: string;
   /** Entries of the line; the first has the ordinal `base + 1`. */
-  readonly line: readonly MigrationEntry[];
+  readonly line: readonly ManifestEntry[];
   readonly base: number;
   /** Ordinal of the last entry of the line. */
   readonly max: number;
   /** Lowest version on which the program can serve. */
   readonly min: number;
-  readonly #byName = new Map<string, MigrationEntry>();
+  readonly #byName = new Map<string, ManifestEntry>();
   readonly #ordinals = new Map<string, number>();
   /** `#chains[i]` is the chain at ordinal `base + i`. */
   readonly #chains: string[];
@@ -105,7 +105,7 @@ export class Program {
     return ordinal;
   }
 
-  #checkAfter({ name, kind, after }: MigrationEntry): void {
+  #checkAfter({ name, kind, after }: ManifestEntry): void {
     if (after === undefined) return;
     if (kind !== 'contract') throw bad(this.manifest, `${name} has "after" and is no contract`);
     for (const other of after) {
@@ -115,7 +115,7 @@ export class Program {
     }
   }
 
-  entry(name: string): MigrationEntry | undefined {
+  entry(name: string): ManifestEntry | undefined {
     return this.#byName.get(name);
   }
 
@@ -125,7 +125,7 @@ export class Program {
   }
 
   /** The entry with this ordinal; undefined before the base and beyond the end. */
-  at(ordinal: number): MigrationEntry | undefined {
+  at(ordinal: number): ManifestEntry | undefined {
     return this.line[ordinal - this.base - 1];
   }
 
@@ -135,7 +135,7 @@ export class Program {
   }
 
   /** Names that must be applied before this contract. */
-  needed(contract: MigrationEntry): readonly string[] {
+  needed(contract: ManifestEntry): readonly string[] {
     if (contract.after !== undefined) return contract.after;
     const { entries } = this.manifest;
     return entries

@@ -1,5 +1,5 @@
 import { QuorateError } from '../base/index.ts';
-import { type Manifest, MIGRATION_KINDS, type MigrationEntry, Program } from './manifest.ts';
+import { type Manifest, type ManifestEntry, MIGRATION_KINDS, Program } from './manifest.ts';
 
 /** Who asks. */
 export interface ParticipantClaim {
@@ -209,7 +209,7 @@ function programOf(fields: Fields): Program {
   return new Program(manifest);
 }
 
-function entryOf(fields: Fields): MigrationEntry {
+function entryOf(fields: Fields): ManifestEntry {
   return {
     ...{ name: fields.text('name'), kind: fields.oneOf('kind', MIGRATION_KINDS) },
     checksum: fields.text('checksum'),

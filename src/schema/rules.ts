@@ -1,4 +1,4 @@
-import { inLine, type MigrationEntry, type Program } from './manifest.ts';
+import { inLine, type ManifestEntry, type Program } from './manifest.ts';
 import type { AppliedMigration, SchemaState } from './state.ts';
 
 /** Why a program may not use a database, or not yet. */
@@ -88,7 +88,7 @@ function firstDifference(program: Program, common: number, history: History): Un
 }
 
 function different(
-  own: MigrationEntry,
+  own: ManifestEntry,
   checksum: string,
   applied: AppliedMigration | undefined,
 ): Unfit {
@@ -151,7 +151,7 @@ function short(checksum: string): string {
 }
 
 /** Migrations of a program that could come next, in its order; barriers and holds are not looked at. */
-export function pending(program: Program, state: SchemaState): readonly MigrationEntry[] {
+export function pending(program: Program, state: SchemaState): readonly ManifestEntry[] {
   const next = program.at(state.version + 1);
   const floating = program.manifest.entries.filter(
     (entry) =>
@@ -169,11 +169,11 @@ export function isApplied(program: Program, state: SchemaState, name: string): b
 }
 
 /** Whether older code must be gone before this migration. */
-export function hasBarrier(entry: MigrationEntry): boolean {
+export function hasBarrier(entry: ManifestEntry): boolean {
   return entry.kind === 'contract' || entry.kind === 'breaking';
 }
 
 /** Whether code of another manifest knows the migration, and so survives it. */
-export function survives(program: Program, entry: MigrationEntry): boolean {
+export function survives(program: Program, entry: ManifestEntry): boolean {
   return program.entry(entry.name)?.checksum === entry.checksum;
 }

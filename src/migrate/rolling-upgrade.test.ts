@@ -1,0 +1,233 @@
+import { expect, test } from 'vitest';
+import { QuorateError } from '../base/index.ts';
+import type { Database } from '../client/index.ts';
+import { CALM_NETWORK } from '../sim/network.ts';
+import { loadSqlite, sha256, turn } from '../sim/platform.ts';
+import { drawProfile } from '../sim/profile.ts';
+import { streamOf, World } from '../sim/world.ts';
+import {
+  batchMigration,
+  codeMigration,
+  defineMigrations,
+  type Migrations,
+  openSchema,
+  type Schema,
+  type SchemaEvent,
+  sqlMigration,
+} from './index.ts';
+
+const platform = { module: loadSqlite(), hash: sha256, turn };
+const LIMIT_MS = 120_000;
+
+const USER = sqlMigration(
+  '0001_user',
+  'create table user (id integer primary key, full_name text)',
+  { kind: 'expand' },
+);
+const NAME = sqlMigration(
+  '0002_name',
+  `alter table user add column name text;
+   create trigger user_insert after insert on user when new.name is null begin
+     update user set name = new.full_name where id = new.id; end;`,
+  { kind: 'expand' },
+);
+const FILL = batchMigration('0003_fill', {
+  ...{ table: 'user', key: 'id', rows: 3 },
+  run: 'update user set name = full_name where id > :after and id <= :upto and name is null',
+  verify: 'select count(*) from user where name is null and full_name is not null',
+});
+const DROP = sqlMigration(
+  '0004_drop',
+  'drop trigger user_insert; alter table user drop column full_name',
+  { kind: 'contract' },
+);
+
+const R1 = defineMigrations({ entries: [USER] });
+const R2 = defineMigrations({ entries: [USER, NAME, FILL, DROP] });
+
+/** One copy of an application: a client of its own, which takes part in the migrations. */
+class Copy {
+  readonly database: Database;
+  readonly schema: Schema;
+  readonly events: SchemaEvent[] = [];
+
+  constructor(world: World, id: string, migrations: Migrations) {
+    this.database = world.client(`app-${id}`).database('app');
+    const { scheduler } = world;
+    this.schema = openSchema(
+      this.database,
+      {
+        migrations,
+        release: `release-of-${migrations.program.max}`,
+        onEvent: (e) => this.events.push(e),
+      },
+      { id, kind: 'client' },
+      {
+        clock: {
+          now: () => scheduler.now(),
+          wallMs: () => 1_700_000_000_000 + scheduler.now(),
+          after: (ms, run) => scheduler.after(ms, run),
+        },
+        random: world.stream(`copy-${id}`),
+      },
+    );
+  }
+}
+
+async function formed(seed: number): Promise<World> {
+  const drawn = drawProfile(streamOf(seed, 'profile'));
+  const network = { ...CALM_NETWORK, latencyMs: 0.5, jitterMs: 1 };
+  const quiet = { churnEveryMs: 0, clockSkew: 0, damageShare: 0 };
+  const world = new World(platform, seed, { ...drawn, ...quiet, nodes: 3, addresses: 3, network });
+  await world.form();
+  return world;
+}
+
+async function until(world: World, what: string, reached: () => boolean): Promise<void> {
+  const deadline = world.scheduler.now() + 60_000;
+  while (!reached()) {
+    if (world.scheduler.now() > deadline) throw new Error(`${what} was not reached`);
+    await world.sleep(100);
+  }
+}
+
+function run(world: World, story: () => Promise<void>): Promise<void> {
+  return world.drive(story(), LIMIT_MS, 'the story');
+}
+
+test('a rename goes through a rolling upgrade of three copies without a failed request', async () => {
+  const world = await formed(11);
+  await run(world, async () => {
+    const copies = ['a', 'b', 'c'].map((id) => new Copy(world, id, R1));
+    await Promise.all(copies.map(({ schema }) => schema.ready()));
+    let requests = 0;
+    let next = 0;
+    /** The copy that is being restarted takes no requests. */
+    let draining = -1;
+    let idle = -1;
+    const stop = { now: false };
+    /** What each release does, all the time, with a deadline of a second and no retries. */
+    const load = async (copy: () => Copy, column: () => string, i: number): Promise<void> => {
+      while (!stop.now) {
+        if (draining === i) {
+          idle = i;
+          await world.sleep(20);
+          continue;
+        }
+        const id = ++next;
+        const { database } = copy();
+        await database.execute(`insert into user (id, ${column()}) values (?, ?)`, [id, `u${id}`], {
+          timeoutMs: 1000,
+        });
+        await database.query(`select ${column()} from user where id = ?`, [id], {
+          timeoutMs: 1000,
+        });
+        requests += 2;
+        await world.sleep(40);
+      }
+    };
+    const columns = ['full_name', 'full_name', 'full_name'];
+    const loads = copies.map((_, i) =>
+      load(
+        () => copies[i],
+        () => columns[i],
+        i,
+      ),
+    );
+    await world.sleep(1000);
+    for (const i of [0, 1, 2]) {
+      draining = i;
+      await until(world, 'the end of its requests', () => idle === i);
+      await copies[i].schema.close();
+      const upgraded = new Copy(world, ['a', 'b', 'c'][i] ?? '', R2);
+      await upgraded.schema.ready();
+      expect(upgraded.schema.reports[0]).toMatchObject({ version: 3 });
+      copies[i] = upgraded;
+      columns[i] = 'name';
+      draining = -1;
+      await world.sleep(2000);
+    }
+    const [first] = copies;
+    await until(world, 'the contract', () => first.schema.reports[0]?.pending.length === 0);
+    await world.sleep(1000);
+    stop.now = true;
+    await Promise.all(loads);
+    expect(requests).toBeGreaterThan(200);
+    expect(await first.database.query('select count(*) as n from user where name is null')).toEqual(
+      [{ n: 0 }],
+    );
+    const history = await first.database.query<{ name: string }>(
+      'select name from __quorate_schema_history order by seq',
+    );
+    expect(history.map(({ name }) => name)).toEqual(R2.program.manifest.entries.map((e) => e.name));
+    const old = new Copy(world, 'd', R1);
+    await expect(old.schema.ready()).rejects.toMatchObject({ code: 'SCHEMA_TOO_NEW' });
+  });
+});
+
+test('all start at once on an empty database: each migration is applied once, nobody fails', async () => {
+  const world = await formed(12);
+  await run(world, async () => {
+    const hash = codeMigration('0002_code', {
+      kind: 'expand',
+      revision: 1,
+      run: async (tx) => {
+        await tx.execute('create table token (id integer primary key, hash text)');
+        await tx.execute('insert into token (hash) values (?)', ['x']);
+      },
+    });
+    const migrations = defineMigrations({ entries: [USER, hash] });
+    const copies = Array.from({ length: 6 }, (_, i) => new Copy(world, `copy-${i}`, migrations));
+    await Promise.all(copies.map(({ schema }) => schema.ready()));
+    const events = copies.flatMap((copy) => copy.events);
+    expect(events.filter(({ kind }) => kind === 'committed').length).toBe(2);
+    expect(events.filter(({ kind }) => kind === 'failed' || kind === 'refused')).toEqual([]);
+    expect(await copies[0].database.query('select count(*) as n from token')).toEqual([{ n: 1 }]);
+  });
+});
+
+test('a leader that dies in the middle: once, in order, and everybody goes on', async () => {
+  const world = await formed(13);
+  await run(world, async () => {
+    const many = Array.from({ length: 12 }, (_, i) =>
+      sqlMigration(`${i}`.padStart(4, '0'), `create table t${i} (x)`, { kind: 'expand' }),
+    );
+    const migrations = defineMigrations({ entries: many });
+    const copies = Array.from({ length: 3 }, (_, i) => new Copy(world, `copy-${i}`, migrations));
+    for (let i = 0; i < 3; i++) {
+      await world.sleep(30);
+      const { leader } = world.fleet;
+      if (leader === undefined) continue;
+      leader.stop(false);
+      world.scheduler.after(500, () => void leader.start('resume'));
+    }
+    await Promise.all(copies.map(({ schema }) => schema.ready()));
+    const rows = await copies[0].database.query(
+      'select version from __quorate_schema_history order by seq',
+    );
+    expect(rows).toEqual(many.map((_, i) => ({ version: i + 1 })));
+  });
+});
+
+test('a failing migration refuses readiness with its statement, until it is mended', async () => {
+  const world = await formed(14);
+  await run(world, async () => {
+    const bad = defineMigrations({
+      entries: [
+        USER,
+        sqlMigration('0002_bad', 'create table x(y); insert into nowhere values (1)'),
+      ],
+    });
+    const copy = new Copy(world, 'a', bad);
+    const error = await copy.schema.ready().then(
+      () => undefined,
+      (caught: unknown) => caught,
+    );
+    expect(error).toBeInstanceOf(QuorateError);
+    expect(error).toMatchObject({ code: 'MIGRATION_FAILED' });
+    expect(String(error)).toMatch(/statement 2 of 2 failed: no such table: nowhere/);
+    await copy.schema.close();
+    const good = new Copy(world, 'a', R1);
+    await good.schema.ready();
+  });
+});
