@@ -4,6 +4,7 @@ import {
   type Database,
   type DatabaseOptions,
 } from '../client/index.ts';
+import { openSchema } from '../migrate/index.ts';
 import { SystemRandom, systemClock, TcpNetwork } from '../net/index.ts';
 
 export interface ConnectOptions extends DatabaseOptions {
@@ -20,10 +21,19 @@ export interface ConnectOptions extends DatabaseOptions {
  * await db.close();
  */
 export function connect(options: ConnectOptions): Database & { readonly cluster: Cluster } {
+  const random = new SystemRandom();
+  const platform = { clock: systemClock, random };
   return connectDatabase({
     ...options,
     network: new TcpNetwork(),
     clock: systemClock,
-    random: new SystemRandom(),
+    random,
+    openSchema: (database, schema) =>
+      openSchema(database, schema, { id: clientId(random), kind: 'client' }, platform),
   });
+}
+
+/** A name for this process among the participants of migrations. */
+function clientId(random: SystemRandom): string {
+  return `client-${Math.floor(random.float() * 2 ** 48).toString(36)}`;
 }

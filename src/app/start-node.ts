@@ -5,7 +5,9 @@ import {
   createClient,
   type Database,
   type DatabaseOptions,
+  type SchemaOptions,
 } from '../client/index.ts';
+import { openSchema } from '../migrate/index.ts';
 import { parseAddress, SystemRandom, systemClock, TcpNetwork } from '../net/index.ts';
 import type { NodeEvent, NodeStatus } from '../node/index.ts';
 import { type CoreHandle, startInline, startThreaded } from './core-handle.ts';
@@ -14,6 +16,7 @@ import { NodeEmitter } from './node-emitter.ts';
 import type { NodeEvents, NodeOptions, QuorateNode } from './options.ts';
 import { openPipe } from './pipe.ts';
 
+const PLATFORM = { clock: systemClock, random: new SystemRandom() };
 const READY_POLL_MS = 20;
 const READY_MS = 60_000;
 
@@ -81,6 +84,8 @@ class RunningNode implements QuorateNode {
   readonly #emitter: NodeEmitter;
   readonly #client: Client;
   readonly #databases = new Map<string, Database>();
+  readonly #schemas = new WeakMap<SchemaOptions, number>();
+  #schemaLast = 0;
   #closing: Promise<void> | undefined;
 
   constructor(handle: CoreHandle, emitter: NodeEmitter, join: readonly string[]) {
@@ -94,6 +99,8 @@ class RunningNode implements QuorateNode {
       random: new SystemRandom(),
       servers: join,
       localPages: handle.pages,
+      openSchema: (database, schema) =>
+        openSchema(database, schema, { id: String(handle.id), kind: 'node' }, PLATFORM),
       localServer: {
         address: handle.address,
         dial: () => {
@@ -110,12 +117,20 @@ class RunningNode implements QuorateNode {
   }
 
   database(name: string, options: DatabaseOptions = {}): Database {
-    const key = JSON.stringify([name, options]);
+    const { schema, ...plain } = options;
+    const key = JSON.stringify([name, plain, schema === undefined ? 0 : this.#numberOf(schema)]);
     const known = this.#databases.get(key);
     if (known !== undefined && !known.closed) return known;
     const database = this.#client.database(name, options);
     this.#databases.set(key, database);
     return database;
+  }
+
+  /** Two handles take part in the same migrations only if they were given the same object. */
+  #numberOf(schema: SchemaOptions): number {
+    const known = this.#schemas.get(schema) ?? ++this.#schemaLast;
+    this.#schemas.set(schema, known);
+    return known;
   }
 
   async ready(options: { signal?: AbortSignal; timeoutMs?: number } = {}): Promise<void> {

@@ -6,7 +6,7 @@ import { invalidArgument } from './errors.ts';
 import { LeaderTracker } from './leader-tracker.ts';
 import { LinkPool, type LocalServer } from './link-pool.ts';
 import type { LocalPages } from './local-reader.ts';
-import type { Cluster, Database, DatabaseOptions } from './types.ts';
+import type { Cluster, Database, DatabaseOptions, Schema, SchemaOptions } from './types.ts';
 
 export interface ClientOptions {
   readonly network: Pick<Network, 'dial'>;
@@ -18,7 +18,11 @@ export interface ClientOptions {
   readonly localServer?: LocalServer | undefined;
   /** Its pages, for `Database.local`. */
   readonly localPages?: LocalPages | undefined;
+  /** Takes part in the migrations of a database (room `migrate`), for the option `schema`. */
+  readonly openSchema?: OpenSchema | undefined;
 }
+
+export type OpenSchema = (database: Database, options: SchemaOptions) => Schema;
 
 /** What databases and cluster share: connections to the servers and the knowledge who leads. */
 export interface ClientCore {
@@ -29,6 +33,7 @@ export interface ClientCore {
   readonly localPages: LocalPages | undefined;
   /** Database → what its sessions declare to know (docs/migrations.md). */
   readonly declarations: Map<string, string>;
+  readonly openSchema: OpenSchema | undefined;
 }
 
 /** Several databases of one cluster over the same connections. */
@@ -47,7 +52,7 @@ export interface Client {
  * const db = client.database('app.db');
  */
 export function createClient(options: ClientOptions): Client {
-  const { clock, random, localServer, localPages } = options;
+  const { clock, random, localServer, localPages, openSchema } = options;
   if (options.servers.length === 0 && localServer === undefined) {
     throw invalidArgument('no servers to connect to');
   }
@@ -65,6 +70,7 @@ export function createClient(options: ClientOptions): Client {
     tracker,
     dispatcher,
     localPages,
+    openSchema,
     declarations: new Map(),
   };
   const databases = new Set<Database>();

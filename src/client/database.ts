@@ -14,6 +14,7 @@ import type {
   Database,
   DatabaseOptions,
   LocalReader,
+  Schema,
   Session,
   StatementInfo,
   Transaction,
@@ -205,6 +206,7 @@ abstract class RemoteTransactional extends ExecutorBase implements Transactional
 /** A database reached over connections to its servers. */
 export class RemoteDatabase extends RemoteTransactional implements Database {
   readonly local: LocalReader | undefined;
+  readonly schema: Schema | undefined;
   readonly #sessions = new Set<RemoteSession>();
   readonly #onClose: () => void;
 
@@ -222,6 +224,11 @@ export class RemoteDatabase extends RemoteTransactional implements Database {
     };
     const integers = defaults.integers ?? 'auto';
     this.local = localPages === undefined ? undefined : new DatabaseReader(open, integers);
+    if (defaults.schema !== undefined && core.openSchema === undefined) {
+      throw invalidArgument('this client takes no part in migrations');
+    }
+    this.schema =
+      defaults.schema === undefined ? undefined : core.openSchema?.(this, defaults.schema);
   }
 
   session(token?: string): Session {
@@ -240,6 +247,7 @@ export class RemoteDatabase extends RemoteTransactional implements Database {
 
   async close(): Promise<void> {
     if (this.closed) return;
+    await this.schema?.close();
     this.closeCalls();
     for (const session of [...this.#sessions]) await session[Symbol.asyncDispose]();
     this.#onClose();

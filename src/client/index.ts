@@ -4,6 +4,7 @@ export {
   type ConnectDatabaseOptions,
   connectDatabase,
   createClient,
+  type OpenSchema,
 } from './client.ts';
 export type { LocalServer } from './link-pool.ts';
 export type { LocalPages, LocalResult, LocalView } from './local-reader.ts';

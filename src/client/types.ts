@@ -1,4 +1,7 @@
 import type { LogIndex, Member, NodeId, Role, Term, Value } from '../base/index.ts';
+import type { Schema, SchemaOptions } from './schema-types.ts';
+
+export type * from './schema-types.ts';
 
 /** What may be given as a parameter: booleans become 1 and 0, dates ISO 8601 text, buffers blobs. */
 export type InValue = Value | boolean | Date | ArrayBuffer;
@@ -238,6 +241,8 @@ export interface Database extends Transactional {
   session(token?: string): Session;
   /** Reads of the replica in this process; undefined for `connect`, where there is none. */
   readonly local: LocalReader | undefined;
+  /** The migrations that this program takes part in; undefined unless the option `schema` was given. */
+  readonly schema: Schema | undefined;
   /** Ends what is running with CLOSED and frees the connections if nobody else uses them. */
   close(): Promise<void>;
 }
@@ -318,4 +323,7 @@ export interface Cluster {
 
 /** Defaults of all calls of a database. */
 export interface DatabaseOptions
-  extends Pick<CallOptions, 'consistency' | 'integers' | 'timeoutMs' | 'readFrom'> {}
+  extends Pick<CallOptions, 'consistency' | 'integers' | 'timeoutMs' | 'readFrom'> {
+  /** Migrations that this program knows and takes part in. */
+  readonly schema?: SchemaOptions | undefined;
+}

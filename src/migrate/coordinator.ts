@@ -1,7 +1,7 @@
 import { type Clock, QuorateError, type Random, type Timer } from '../base/index.ts';
+import type { NamespaceReport, SchemaEvent } from '../client/index.ts';
 import type { Migrations } from './define.ts';
-import type { SchemaEvent } from './events.ts';
-import type { NamespaceReport, Participant, SchemaClient } from './schema-client.ts';
+import type { Participant, SchemaClient } from './schema-client.ts';
 import type { CodeStep, Step } from './steps.ts';
 
 /** How a program takes part. */

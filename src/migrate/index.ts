@@ -1,7 +1,5 @@
 export { defineMigrations, Migrations, type MigrationsOptions } from './define.ts';
-export type { SchemaEvent } from './events.ts';
-export { openSchema, type Schema, type SchemaIdentity, type SchemaOptions } from './open-schema.ts';
-export type { NamespaceReport } from './schema-client.ts';
+export { openSchema, type SchemaIdentity } from './open-schema.ts';
 export {
   type BatchStep,
   batchMigration,

@@ -1,40 +1,20 @@
-import type { Clock, Random } from '../base/index.ts';
-import { type Database, schemaAccess } from '../client/index.ts';
-import { Coordinator, type CoordinatorOptions } from './coordinator.ts';
-import type { Migrations } from './define.ts';
-import type { SchemaEvent } from './events.ts';
-import { type NamespaceReport, SchemaClient } from './schema-client.ts';
-
-/** How a program takes part in the migrations of a database. */
-export interface SchemaOptions {
-  /** What its code knows; several namespaces are independent of each other. */
-  readonly migrations: Migrations | readonly Migrations[];
-  /** Default 'coordinate'. */
-  readonly mode?: CoordinatorOptions['mode'] | undefined;
-  /** Name of the release, for people. */
-  readonly release?: string | undefined;
-  readonly onEvent?: ((event: SchemaEvent) => void) | undefined;
-}
+import { type Clock, QuorateError, type Random } from '../base/index.ts';
+import {
+  type Database,
+  type DeclaredMigrations,
+  type Schema,
+  type SchemaOptions,
+  schemaAccess,
+} from '../client/index.ts';
+import { Coordinator } from './coordinator.ts';
+import { Migrations } from './define.ts';
+import { SchemaClient } from './schema-client.ts';
 
 /** Who the program is, beside what it knows. */
 export interface SchemaIdentity {
   readonly id: string;
   /** A node counts as long as it is a member of the cluster, a client as long as it is heard of. */
   readonly kind: 'node' | 'client';
-}
-
-/** The schema of a database, as a program that takes part in its migrations sees it. */
-export interface Schema extends AsyncDisposable {
-  /**
-   * Resolves when the program may use the database. Throws QuorateError: SCHEMA_TOO_NEW, SCHEMA_DIVERGED, SCHEMA_EPOCH_GAP, what a migration
-   * failed with, CLOSED.
-   */
-  ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** What the database said last, one for each namespace. */
-  readonly reports: readonly NamespaceReport[];
-  /** Looks at once. */
-  poke(): void;
-  close(): Promise<void>;
 }
 
 /**
@@ -53,7 +33,7 @@ export function openSchema(
   const coordinator = new Coordinator({
     client: new SchemaClient(schemaAccess(database)),
     ...{ clock, random, mode, onEvent },
-    migrations: 'namespace' in migrations ? [migrations] : migrations,
+    migrations: ('namespace' in migrations ? [migrations] : migrations).map(defined),
     participant: { ...identity, boot, release },
   });
   coordinator.start();
@@ -66,4 +46,9 @@ export function openSchema(
     close: () => coordinator.close(),
     [Symbol.asyncDispose]: () => coordinator.close(),
   };
+}
+
+function defined(declared: DeclaredMigrations): Migrations {
+  if (declared instanceof Migrations) return declared;
+  throw new QuorateError('BAD_MIGRATIONS', 'migrations are made by defineMigrations');
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { QuorateError } from '../base/index.ts';
-import type { Database } from '../client/index.ts';
+import type { Database, Schema, SchemaEvent } from '../client/index.ts';
 import { CALM_NETWORK } from '../sim/network.ts';
 import { loadSqlite, sha256, turn } from '../sim/platform.ts';
 import { drawProfile } from '../sim/profile.ts';
@@ -11,8 +11,6 @@ import {
   defineMigrations,
   type Migrations,
   openSchema,
-  type Schema,
-  type SchemaEvent,
   sqlMigration,
 } from './index.ts';
 

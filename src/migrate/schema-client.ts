@@ -1,5 +1,5 @@
 import { QuorateError } from '../base/index.ts';
-import type { CallOptions, OpenMigration, SchemaAccess } from '../client/index.ts';
+import type { CallOptions, NamespaceReport, OpenMigration, SchemaAccess } from '../client/index.ts';
 import { canonicalText } from '../schema/index.ts';
 import type { Migrations } from './define.ts';
 import type { Check, Step } from './steps.ts';
@@ -11,20 +11,6 @@ export interface Participant {
   /** Differs at each start. */
   readonly boot: string;
   readonly release: string;
-}
-
-/** What a participant is told of one namespace. */
-export interface NamespaceReport {
-  readonly namespace: string;
-  readonly version: number;
-  readonly floor: number;
-  readonly generation: number;
-  readonly phase: string;
-  readonly canServe: boolean;
-  readonly reason: string;
-  readonly code: string;
-  /** Names that come next, holds and barriers aside. */
-  readonly pending: readonly string[];
 }
 
 /** What became of a migration. */
