@@ -5,6 +5,9 @@ import { openSegmentName } from './file-names.ts';
 /** Segments prepared beyond the one being written: the next one, and a spare for a full disk (S10). */
 const PREPARED = 2;
 
+/** Why there is no segment while a snapshot gets the room. */
+const HELD = new DiskError('ENOSPC', 'a snapshot needs the room of the log segments');
+
 /** A segment that is allocated and empty. */
 export interface PreparedSegment {
   readonly name: string;
@@ -60,15 +63,17 @@ export class SegmentPool {
    */
   async take(critical: boolean): Promise<PreparedSegment> {
     for (let attempt = 0; ; attempt++) {
-      const free = this.#failure === undefined || this.#ready.length >= PREPARED || critical;
+      const failed = this.#held || this.#failure !== undefined;
+      const free = !failed || this.#ready.length >= PREPARED || critical;
       const segment = free ? this.#ready.shift() : undefined;
       if (segment !== undefined) {
         this.refill();
         return segment;
       }
       // One fresh attempt: space may have come back since the last failure.
-      if (attempt > 0 && this.#failure !== undefined) {
-        throw diskFailure(this.#failure, 'preparing a log segment');
+      const failure = this.#held ? HELD : this.#failure;
+      if (attempt > 0 && failure !== undefined) {
+        throw diskFailure(failure, 'preparing a log segment');
       }
       this.refill();
       await this.#preparing;
@@ -91,8 +96,8 @@ export class SegmentPool {
 
   /** As `release`, and prepares no others until `resume`: the room is meant for something else. */
   async hold(): Promise<boolean> {
+    // Not as a failure: a preparation that is under way, and succeeds, would take it back.
     this.#held = true;
-    this.#failure = new DiskError('ENOSPC', 'a snapshot needs the room of the log segments');
     return await this.release();
   }
 
