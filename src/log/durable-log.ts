@@ -397,7 +397,7 @@ export class DurableLog {
    * that flips there later is then seen. An extra: without space for it the log goes on.
    */
   async rememberVote(): Promise<void> {
-    if (this.#floor.current?.metadata.version === this.#metadata.current.version) return;
+    if (this.#floor.vouchesFor(this.#metadata.current.version)) return;
     await this.#writeFloor().catch((error: unknown) => {
       if (!isFull(error)) throw error;
     });
@@ -405,9 +405,8 @@ export class DurableLog {
 
   async #writeFloorIfDue(): Promise<void> {
     if (this.#queue.broken !== undefined || this.lastIndex === 0) return;
-    const { current } = this.#floor;
     const grown = this.#disk.counters.writtenBytes - this.#bytesAtFloor;
-    const stale = current?.metadata.version !== this.#metadata.current.version;
+    const stale = !this.#floor.vouchesFor(this.#metadata.current.version);
     if (!stale && !this.#floorDue && grown < FLOOR_BYTES) return;
     try {
       await this.#writeFloor();

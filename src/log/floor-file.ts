@@ -31,10 +31,18 @@ export interface FloorMetadata {
 export class FloorFile {
   readonly #disk: Disk;
   #current: Floor | undefined;
+  /** Version of the metadata that the last complete write vouches for; -1 while it is not known. */
+  #vouched: number;
 
   constructor(disk: Disk, current: Floor | undefined) {
     this.#disk = disk;
     this.#current = current;
+    this.#vouched = current?.metadata.version ?? -1;
+  }
+
+  /** Whether the file surely vouches for this version of the metadata. */
+  vouchesFor(version: number): boolean {
+    return this.#vouched === version;
   }
 
   get current(): Floor | undefined {
@@ -44,8 +52,10 @@ export class FloorFile {
   async write(floor: Floor): Promise<void> {
     // Until the write ends it is unknown which of the two is on disk: remember the higher one.
     if ((this.#current?.index ?? 0) < floor.index) this.#current = floor;
+    this.#vouched = -1;
     await writeInPlace(this.#disk, FLOOR_NAME, encode(floor));
     this.#current = floor;
+    this.#vouched = floor.metadata.version;
   }
 
   /** Before entries from `end + 1` on are removed: the floor must not demand them. */
