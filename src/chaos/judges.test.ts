@@ -70,6 +70,7 @@ describe('options', () => {
     ['--seed', '-1'],
     ['--threads', 'some'],
     ['--c-nodes', '3'],
+    ['--lie', 'white'],
     ['--what'],
     ['paused-leader'],
   ])('refuse %s %s', (...args) => {

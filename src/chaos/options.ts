@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { LIES, type Lie } from '../sim/index.ts';
 import { chooseFaults, FAULT_GROUPS, FAULT_NAMES } from './faults.ts';
 
 export const HELP = `usage: npm run chaos -- [options]
@@ -12,6 +13,8 @@ Real node processes, each link through a proxy, faults of all kinds under load, 
   --c-nodes K       so many of the nodes are of C dqlite; needs Debian's libdqlite-dev and gcc
   --disk-megabytes  size of the small disk of each node (default 96); needs root, else no disk is filled
   --directed [CASE] the directed cases instead, or one of them
+  --lie LIE         clients of the workloads are lied to, and the run must fail: of
+                    ${LIES.join(', ')}
   --keep            keep data and logs also after success`;
 
 /** Options of a run, checked. */
@@ -26,6 +29,8 @@ export interface ChaosOptions {
   readonly diskMegabytes: number;
   /** Undefined: a random run. '' or a name: directed cases. */
   readonly directed: string | undefined;
+  /** What clients are told instead of the truth, to show that somebody notices. */
+  readonly lie: Lie | undefined;
   readonly keep: boolean;
 }
 
@@ -45,6 +50,7 @@ export function parseOptions(args: readonly string[], drawnSeed: number): ChaosO
       'c-nodes': { type: 'string' },
       'disk-megabytes': { type: 'string' },
       directed: { type: 'boolean' },
+      lie: { type: 'string' },
       keep: { type: 'boolean' },
     },
   });
@@ -69,8 +75,17 @@ export function parseOptions(args: readonly string[], drawnSeed: number): ChaosO
     threads: threads === 'threads',
     diskMegabytes: count('--disk-megabytes', values['disk-megabytes'], 48, 4_096) ?? 96,
     directed: values.directed === true ? (directedCase ?? '') : undefined,
+    lie: chooseLie(values.lie),
     keep: values.keep === true,
   };
+}
+
+function chooseLie(text: string | undefined): Lie | undefined {
+  const lie = LIES.find((candidate) => candidate === text);
+  if (text !== undefined && lie === undefined) {
+    throw new Error(`there is no lie "${text}"; there are ${LIES.join(', ')}`);
+  }
+  return lie;
 }
 
 function count(name: string, text: string | undefined, from: number, to: number) {

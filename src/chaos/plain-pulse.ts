@@ -7,7 +7,7 @@ import { pause } from './waiting.ts';
 const CALL_MS = 2_000;
 const NEWEST = 20;
 /** Failures after which the statement certainly had no effect (client-protocol.md §10). */
-const NO_EFFECT: ReadonlySet<number> = new Set([1, 5, 10_250, 8_202]);
+export const NO_EFFECT: ReadonlySet<number> = new Set([1, 5, 10_250, 8_202]);
 const NOT_SERVING = 'not served';
 
 /** A foreign client: one statement after another in plain dqlite at whoever it believes to lead. */

@@ -48,8 +48,12 @@ export class PlainSession {
   }
 
   /** The answer to a request. Throws NoAnswer when the connection ends or the time is over; then the session is at its end. */
-  async request(request: ClientRequest, limitMs: number): Promise<ClientResponse> {
+  request(request: ClientRequest, limitMs: number): Promise<ClientResponse> {
     this.#connection.write(encodeClientRequest(request));
+    return this.#answer(request, limitMs);
+  }
+
+  async #answer(request: ClientRequest, limitMs: number): Promise<ClientResponse> {
     const timer = setTimeout(() => {
       this.#connection.destroy();
       this.#closed = true;
@@ -83,13 +87,17 @@ export class PlainSession {
 
   /** The first value of the first row; undefined when the server refuses. */
   async value(sql: string, limitMs: number): Promise<unknown> {
-    const answer = await this.request(
-      { type: 'query-sql', schema: 0, db: 0n, sql, parameters: [] },
-      limitMs,
-    );
-    if (answer.type !== 'rows') return undefined;
-    const reader = new RowSetReader(answer.body);
-    return reader.next()?.[0];
+    const request = { type: 'query-sql', schema: 0, db: 0n, sql, parameters: [] } as const;
+    const values: unknown[] = [];
+    let answer = await this.request(request, limitMs);
+    // Long rows come in several answers, also when all is said in the first one.
+    while (answer.type === 'rows') {
+      const reader = new RowSetReader(answer.body);
+      for (let row = reader.next(); row !== undefined; row = reader.next()) values.push(row[0]);
+      if (reader.end === 'done') return values[0];
+      answer = await this.#answer(request, limitMs);
+    }
+    return undefined;
   }
 
   close(): void {

@@ -12,6 +12,7 @@ import { ProcessUses } from './process-uses.ts';
 import { PULSE_TABLE, Pulse } from './pulse.ts';
 import { checkIntegrity, compareReplicas, restore } from './verdict.ts';
 import { eventually } from './waiting.ts';
+import { WORKLOADS_DATABASE, type WorkloadCounts, Workloads } from './workloads.ts';
 
 const DATABASE = 'chaos';
 /** After the faults, the cluster must serve within this time, and again agree and have its members. */
@@ -28,6 +29,7 @@ const RHYTHMS: Readonly<Record<string, Rhythm>> = {
 /** What a run did and found. */
 export interface RunReport {
   readonly ledgers: ReadonlyMap<string, Ledger>;
+  readonly workloads: WorkloadCounts;
   readonly faults: ReadonlyMap<string, number>;
   /** From each harm to a leader to the acknowledgement of the first write that began after it. */
   readonly failoverMs: readonly number[];
@@ -46,6 +48,7 @@ export class RandomRun {
   readonly #plain = new Ledger();
   readonly #bank = new Ledger();
   readonly #house = new Ledger();
+  readonly #workloads: Workloads;
   /** When machines that led were harmed. */
   readonly #hitsMs: number[] = [];
   readonly #uses: ProcessUses;
@@ -56,6 +59,8 @@ export class RandomRun {
     this.#options = options;
     this.#note = note;
     this.#uses = new ProcessUses(fleet.machines);
+    const { seed, lie } = options;
+    this.#workloads = new Workloads({ fleet, seed, lie, demandsFresh: options.cNodes === 0 });
   }
 
   async run(): Promise<RunReport> {
@@ -95,6 +100,7 @@ export class RandomRun {
       `${PULSE_TABLE}; CREATE TABLE plain (id INTEGER PRIMARY KEY); ${BANK_TABLES} ${HOUSE_TABLES}`,
     );
     await close();
+    await this.#workloads.createTables();
   }
 
   #startPulses(): { stop(): Promise<void> }[] {
@@ -127,7 +133,7 @@ export class RandomRun {
       ledger: this.#house,
       random: new SeededRandom(this.#options.seed * 16 + 15),
     });
-    const all = [...pulses, ...banks, housekeeping, plain];
+    const all = [...pulses, ...banks, housekeeping, plain, this.#workloads];
     for (const one of all) one.start();
     return all;
   }
@@ -139,7 +145,10 @@ export class RandomRun {
         fleet: this.#fleet,
         random: new SeededRandom(seed * 16 + i),
         note: this.#note,
-        leaderHit: () => this.#hitsMs.push(performance.now()),
+        leaderHit: () => {
+          this.#hitsMs.push(performance.now());
+          this.#workloads.rush();
+        },
       };
       const chosen = Object.entries(group).filter(([kind]) => faults.has(kind));
       return new Nemesis(context, chosen, RHYTHMS[name] ?? RHYTHM);
@@ -163,8 +172,11 @@ export class RandomRun {
     const finding = auditFinding(audit?.total, audit?.wrong);
     if (finding !== undefined) this.#anomalies.push(`in the end: ${finding}`);
     await close();
-    this.#anomalies.push(...(await checkIntegrity(this.#fleet, DATABASE)));
-    this.#anomalies.push(...(await compareReplicas(this.#fleet, DATABASE, LIVENESS_MS)));
+    await this.#workloads.prove(LIVENESS_MS);
+    for (const name of [DATABASE, WORKLOADS_DATABASE]) {
+      this.#anomalies.push(...(await checkIntegrity(this.#fleet, name)));
+      this.#anomalies.push(...(await compareReplicas(this.#fleet, name, LIVENESS_MS)));
+    }
   }
 
   /** What throws is a finding, and the proof goes on. */
@@ -189,12 +201,14 @@ export class RandomRun {
         ['schema, blobs, VACUUM', this.#house],
         ['plain dqlite', this.#plain],
       ]),
+      workloads: this.#workloads.counts,
       faults: new Map(nemeses.flatMap(({ counts }) => [...counts])),
       failoverMs,
       outage: this.#own.longestGap(),
       uses: this.#uses,
       anomalies: [
         ...this.#anomalies,
+        ...this.#workloads.anomalies,
         ...[this.#own, this.#bank, this.#house, this.#plain].flatMap(({ anomalies }) => anomalies),
       ],
     };

@@ -8,6 +8,11 @@ const ANOMALIES_SHOWN = 40;
 export function reportLines(report: RunReport, startedMs: number): string[] {
   const lines: string[] = [];
   for (const [name, ledger] of report.ledgers) lines.push(...ledgerLines(name, ledger));
+  const { operations, acknowledged, undecided } = report.workloads;
+  lines.push(
+    `workloads of the simulator: ${operations} operations; writes acknowledged: ${counts(acknowledged)}; ` +
+      `${undecided} histories undecided`,
+  );
   const total = [...report.faults.values()].reduce((a, b) => a + b, 0);
   lines.push(`faults: ${total} (${counts(report.faults)})`);
   lines.push(`failover: ${failover(report.failoverMs)}`);

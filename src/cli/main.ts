@@ -3,10 +3,11 @@ import { printable, QuorateError } from '../base/index.ts';
 import { clusterCommand } from './cluster.ts';
 import { type Command, parseCommand, UsageError } from './command.ts';
 import { commandHelp, programHelp } from './help.ts';
+import { migrateCommand } from './migrate.ts';
 import { shellCommand } from './shell.ts';
 import { startCommand } from './start.ts';
 
-const COMMANDS: readonly Command[] = [startCommand, shellCommand, clusterCommand];
+const COMMANDS: readonly Command[] = [startCommand, shellCommand, clusterCommand, migrateCommand];
 
 /** Runs the command line and resolves to the exit code: 0 done, 1 failed, 2 wrong use. */
 export async function main(args: readonly string[]): Promise<number> {

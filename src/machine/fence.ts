@@ -151,7 +151,7 @@ function undeclared(sql: SchemaSql): Verdict {
   if (policy === undefined || policy === 'allow') return FREE;
   const refused = failure(
     'SCHEMA_UNDECLARED',
-    `sessions must declare which migrations their code knows (policy '${policy}' of this database): quorate migrate policy --undeclared`,
+    `sessions must declare which migrations their code knows (policy '${policy}' of this database): quorate migrate undeclared-policy allow|read-only|refuse`,
   );
   return { read: policy === 'refuse' ? refused : undefined, write: refused };
 }

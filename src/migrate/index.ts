@@ -1,5 +1,15 @@
 export { defineMigrations, Migrations, type MigrationsOptions } from './define.ts';
 export { openSchema, type SchemaIdentity } from './open-schema.ts';
+export { type Decision, operate } from './operate.ts';
+export {
+  type AppliedStatus,
+  isOperatorAction,
+  type NamespaceStatus,
+  type OperatorAction,
+  type ParticipantStatus,
+  type PendingStatus,
+  schemaStatus,
+} from './status.ts';
 export {
   type BatchStep,
   batchMigration,

@@ -11,6 +11,8 @@ import {
   defineMigrations,
   type Migrations,
   openSchema,
+  operate,
+  schemaStatus,
   sqlMigration,
 } from './index.ts';
 
@@ -227,5 +229,38 @@ test('a failing migration refuses readiness with its statement, until it is mend
     await copy.schema.close();
     const good = new Copy(world, 'a', R1);
     await good.schema.ready();
+  });
+});
+
+test('an absent copy blocks the contract only; status says so, and an operator excludes it', async () => {
+  const world = await formed(15);
+  await run(world, async () => {
+    const absent = new Copy(world, 'absent', R1);
+    const copy = new Copy(world, 'here', R2);
+    await Promise.all([absent.schema.ready(), copy.schema.ready()]);
+    await until(world, 'the block', () => copy.events.some(({ kind }) => kind === 'blocked'));
+    const [status] = await schemaStatus(copy.database);
+    expect(status).toMatchObject({ namespace: 'app', version: 3, floor: 0 });
+    expect(status.pending).toMatchObject([{ name: '0004_drop', blockedBy: ['absent'] }]);
+    expect(status.participants.map(({ id, knows }) => [id, knows])).toEqual([
+      ['absent', 1],
+      ['here', 3],
+    ]);
+    const decision = { namespace: 'app', by: 'me', reason: 'gone' } as const;
+    const nobody = operate(copy.database, { ...decision, action: 'exclude', value: 'x' });
+    await expect(nobody).rejects.toMatchObject({ code: 'PARTICIPANT_NOT_FOUND' });
+    const nothing = operate(copy.database, { ...decision, action: 'exclude', value: '' });
+    await expect(nothing).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await operate(copy.database, { ...decision, action: 'exclude', value: 'absent' });
+    await until(world, 'the contract', () => copy.schema.reports[0]?.pending.length === 0);
+    // It is still there, and kept from a schema that it does not fit.
+    const write = absent.database.execute("insert into user (full_name) values ('x')");
+    await expect(write).rejects.toMatchObject({ code: 'SCHEMA_FENCED' });
+    const read = absent.database.query('select full_name from user');
+    await expect(read).rejects.toMatchObject({ code: 'SCHEMA_FENCED' });
+    const [{ audited }] = await copy.database.query<{ audited: string }>(
+      'select action || value || by_operator || reason as audited from __quorate_schema_audit',
+    );
+    expect(audited).toBe('excludeabsentmegone');
   });
 });

@@ -199,7 +199,7 @@ class Run {
         database: this.#database(connection, number),
         mix: this.#world.mix,
         random: this.#world.stream(`client ${number}`),
-        scheduler: this.#world.scheduler,
+        time: this.#world.scheduler,
         number,
         thinkMs: this.#world.profile.thinkMs,
         plainSession: this.#plainSessions(number),

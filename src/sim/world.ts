@@ -62,7 +62,12 @@ export class World {
     this.#seed = seed;
     this.random = this.stream('world');
     this.profile = profile;
-    this.mix = new Mix(this.stream('workloads'), profile.clockSkew, profile.only);
+    const { only } = profile;
+    this.mix = new Mix(
+      this.stream('workloads'),
+      profile.clockSkew,
+      only === undefined ? undefined : [only],
+    );
     const { scheduler, invariants, trace } = this;
     this.network = new SimulatedNetwork(scheduler, this.stream('network'), profile.network, trace);
     this.network.calm();

@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   connect,
@@ -74,6 +77,13 @@ it('real nodes: all start at once, then one by one with a contract that waits fo
     );
     return n === 1 ? true : undefined;
   });
+  const servers = nodes.map(({ address }) => address).join(',');
+  const at = ['bin/quorate.js', 'migrate', 'status', '-s', servers, '-d', 'app'];
+  const { stdout: table } = await promisify(execFile)(process.execPath, at);
+  expect(table).toMatch(/namespace app: version 2, floor 0, idle/);
+  expect(table).toMatch(/0003_drop/);
+  const { stdout: json } = await promisify(execFile)(process.execPath, [...at, '--json']);
+  expect(JSON.parse(json)).toMatchObject([{ version: 2, pending: [], participants: [{}, {}, {}] }]);
   const old = connect({
     servers: nodes.map(({ address }) => address),
     database: 'app',

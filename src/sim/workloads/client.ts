@@ -1,11 +1,16 @@
 import type { Random } from '../../base/index.ts';
 import type { Database } from '../../client/index.ts';
-import type { Scheduler } from '../scheduler.ts';
 import type { Mix } from './mix.ts';
 import type { Actor, PlainSession } from './workload.ts';
 
 /** So many operations a client makes in a rush. */
 const RUSH_OPERATIONS = 4;
+
+/** Time as a client sees it: simulated or real, in milliseconds. */
+export interface ClientTime {
+  now(): number;
+  after(delayMs: number, run: () => void): unknown;
+}
 
 /** One client: random operations one after another. */
 export class Client implements Actor {
@@ -13,8 +18,8 @@ export class Client implements Actor {
   readonly database: Database;
   readonly random: Random;
   readonly plainSession: () => Promise<PlainSession | undefined>;
-  readonly #mix: Mix;
-  readonly #scheduler: Scheduler;
+  readonly #mix: Pick<Mix, 'step'>;
+  readonly #time: ClientTime;
   readonly #thinkMs: number;
   #stopped = false;
   /** What the operations that are left of a rush are drawn by. */
@@ -25,8 +30,8 @@ export class Client implements Actor {
     readonly number: number;
     readonly database: Database;
     readonly random: Random;
-    readonly mix: Mix;
-    readonly scheduler: Scheduler;
+    readonly mix: Pick<Mix, 'step'>;
+    readonly time: ClientTime;
     readonly thinkMs: number;
     readonly plainSession: () => Promise<PlainSession | undefined>;
   }) {
@@ -34,7 +39,7 @@ export class Client implements Actor {
     this.database = parts.database;
     this.random = parts.random;
     this.#mix = parts.mix;
-    this.#scheduler = parts.scheduler;
+    this.#time = parts.time;
     this.#thinkMs = parts.thinkMs;
     this.plainSession = parts.plainSession;
   }
@@ -70,11 +75,11 @@ export class Client implements Actor {
   }
 
   now(): number {
-    return this.#scheduler.now();
+    return this.#time.now();
   }
 
   pause(): Promise<void> {
     const pause = this.random.float() * 2 * this.#thinkMs;
-    return new Promise((resolve) => this.#scheduler.after(pause, resolve));
+    return new Promise((resolve) => this.#time.after(pause, resolve));
   }
 }

@@ -1,6 +1,6 @@
-export { Client } from './client.ts';
+export { Client, type ClientTime } from './client.ts';
 export { expectQuorateError } from './expected-errors.ts';
-export { type Lie, lying } from './lies.ts';
+export { LIES, type Lie, lying } from './lies.ts';
 export { createTables, Mix, WORKLOAD_NAMES } from './mix.ts';
 export { observed } from './observed.ts';
 export type { History } from './told.ts';

@@ -2,14 +2,17 @@ import { QuorateError } from '../../base/index.ts';
 import type { Database } from '../../client/index.ts';
 
 /** What a database must not do, done on purpose, to show that somebody notices. */
-export type Lie =
-  | 'lost write'
-  | 'wrong outcome'
-  | 'repeated write'
-  | 'torn transaction'
-  | 'stale read'
-  | 'stale session'
-  | 'stale transaction';
+export const LIES = [
+  'lost write',
+  'wrong outcome',
+  'repeated write',
+  'torn transaction',
+  'stale read',
+  'stale session',
+  'stale transaction',
+] as const;
+
+export type Lie = (typeof LIES)[number];
 
 /** One call in so many is a lie. */
 const EVERY = 3;

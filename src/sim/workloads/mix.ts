@@ -21,8 +21,8 @@ export class Mix {
   readonly #weights: readonly number[];
   readonly #total: number;
 
-  /** `drift`: so much slower than true time may clocks of servers run. `only`: the name of a workload that has all the time. */
-  constructor(random: Random, drift: number, only?: string) {
+  /** `drift`: so much slower than true time may clocks of servers run. `only`: workloads that share all the time equally. */
+  constructor(random: Random, drift: number, only?: readonly string[]) {
     const weighted: readonly (readonly [Workload, readonly number[]])[] = [
       [new Rows(this.history), [0.3, 0.5, 0.7]],
       [new Counter(), [0, 0.1]],
@@ -39,7 +39,7 @@ export class Mix {
     this.workloads = weighted.map(([workload]) => workload);
     this.#weights = weighted.map(([{ name }, choices]) => {
       const weight = choices[randomBelow(random, choices.length)];
-      return only === undefined ? weight : Number(name === only);
+      return only === undefined ? weight : Number(only.includes(name));
     });
     this.#total = this.#weights.reduce((sum, weight) => sum + weight, 0);
   }
