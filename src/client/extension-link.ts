@@ -39,6 +39,8 @@ const ANSWER_GRACE_MS = 250;
 const ABANDONED_MS = 10_000;
 /** A node with requests pending that sends nothing for this long may be dead, or its query long. */
 const SILENT_MS = 1_000;
+/** A claim of a server from which nothing came for longer is asked for: the connection may be dead without our knowing. */
+const CLAIM_FRESH_MS = 1_000;
 /** How long after Hello a server may take to tell the leader. */
 const LEADER_CLAIM_MS = 1_000;
 
@@ -66,6 +68,8 @@ export class ExtensionLink implements Link {
   readonly #pending = new Map<number, Pending>();
   readonly #slotWaiters: (() => void)[] = [];
   #watch: Timer | undefined;
+  /** When bytes came last. */
+  #heardAt = 0;
   /** Chunks of bytes that came. */
   #received = 0;
   #requestLast = 0;
@@ -111,6 +115,7 @@ export class ExtensionLink implements Link {
       data: (bytes) => {
         if (this.#closed !== undefined) return;
         this.#received++;
+        this.#heardAt = this.#clock.now();
         try {
           frames.push(bytes);
         } catch (error) {
@@ -350,6 +355,9 @@ export class ExtensionLink implements Link {
     if (this.#claim === undefined && this.#closed === undefined) {
       const told = new Promise<void>((resolve) => this.#claimWaiters.push(resolve));
       await call.sleep(LEADER_CLAIM_MS, told);
+    } else if (this.#clock.now() - this.#heardAt > CLAIM_FRESH_MS) {
+      // Claims are told unasked, in order: with the answer everything that was told before is here.
+      await this.status(call);
     }
     if (this.#closed !== undefined) throw new NotAnswered(this.#closed.message, true);
     return this.#claim ?? { address: '', self: false };

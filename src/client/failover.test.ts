@@ -217,6 +217,17 @@ test('a silent server: the write times out as unknown, the connection is given u
   expect(cluster.a.connections).toBe(2);
 });
 
+test('a leader behind a connection that is dead without our knowing is found in the end', async () => {
+  const cluster = new FakeCluster();
+  cluster.lead(undefined);
+  const db = cluster.client.database('d');
+  await failure(cluster, db.execute(INSERT, [], { timeoutMs: 1_000 }));
+  cluster.network.halfOpen('a:1');
+  cluster.lead(cluster.a);
+  await cluster.clock.until(db.execute(INSERT, [], { timeoutMs: 30_000 }));
+  expect(cluster.a.connections).toBe(2);
+});
+
 test('the outcome that the server tells at the deadline is believed', async () => {
   const cluster = new FakeCluster();
   cluster.a.onRequest = (request, peer) => {

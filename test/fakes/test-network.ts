@@ -90,6 +90,11 @@ export class TestNetwork {
   /** The server becomes silent: its connections stay, nothing passes. */
   cut(address: string): void {
     this.#accept.set(address, () => undefined);
+    this.halfOpen(address);
+  }
+
+  /** Something on the way has forgotten the connections that are open: they stay, nothing passes. New ones work. */
+  halfOpen(address: string): void {
     for (const connection of this.#open.get(address) ?? []) {
       connection.cut = true;
       if (connection.peer !== undefined) connection.peer.cut = true;
