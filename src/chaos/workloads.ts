@@ -5,6 +5,7 @@ import {
   lying,
   Mix,
   type PlainSession,
+  Violation,
   WorkloadClient,
 } from '../sim/index.ts';
 import type { Fleet, FleetClient } from './fleet.ts';
@@ -167,8 +168,9 @@ export class Workloads {
     try {
       await run();
     } catch (error) {
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.anomalies.push(`workloads: ${text}`);
+      // A broken promise says all; anything else needs the place where it came from.
+      const isTold = error instanceof Violation || !(error instanceof Error);
+      this.anomalies.push(`workloads: ${isTold ? error : (error.stack ?? error)}`);
     }
   }
 }
