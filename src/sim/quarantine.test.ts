@@ -27,6 +27,7 @@ test('a voter that lost a part of its log neither votes nor acknowledges', async
     for (const name of segments.slice(1)) await disk.remove(name);
     await disk.syncDirectory();
     expect(segments.length).toBeGreaterThan(1);
+    victim.damaged = true;
     await victim.start('resume');
     expect(victim.node?.status().quarantined).toBe(true);
     for (let id = 21; id <= 25; id++) await world.persist(write(id));
