@@ -63,8 +63,8 @@ export class Witness implements ConsensusWatch, Holder {
   #earlierLeadership = this.#leadership;
   /** When it last led: the only voter needs nobody to tell it. */
   #ledAt: Moment = 0;
-  /** Who asked last for a vote because a leader had told it to. */
-  #ordered = 0n;
+  /** Who asked for a vote in which term because a leader had told it to: the vote leaves later, when it is durable. */
+  readonly #ordered = new Set<string>();
 
   constructor(options: WitnessOptions) {
     this.#options = options;
@@ -180,7 +180,8 @@ export class Witness implements ConsensusWatch, Holder {
     this.#obeysTimeoutNow(input, output, raft);
     if (input.kind === 'receive' && input.message.type === 'request-vote') {
       this.#grants(input.message, output, raft);
-      this.#ordered = input.message.disrupt ? input.message.candidate : 0n;
+      const { candidate, term, disrupt } = input.message;
+      if (disrupt) this.#ordered.add(`${candidate}/${term}`);
     }
     this.#followed = !this.#leads;
     if (this.#leads) this.#ledAt = this.#invariants.answers.now();
@@ -427,7 +428,7 @@ export class Witness implements ConsensusWatch, Holder {
 
   /** DBA and MON: one vote in a term, and it is durable. */
   #votesFor(candidate: NodeId, term: Term): void {
-    const ordered = this.#ordered === candidate;
+    const ordered = this.#ordered.has(`${candidate}/${term}`);
     if (
       !ordered &&
       this.#mustWait &&
