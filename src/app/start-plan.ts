@@ -90,6 +90,7 @@ function checkSameAddress(disk: Disk, known: Identity, options: NodeOptions): vo
   if (known.address === options.address) return;
   throw new QuorateError(
     'DIRECTORY_OF_ANOTHER_NODE',
-    `${disk.path} belongs to the node at ${known.address}, not ${options.address}`,
+    `${disk.path} belongs to the node at ${known.address}, not ${options.address}; the others know it by that address: ` +
+      'to move it, remove the member, empty the directory and let it join again',
   );
 }

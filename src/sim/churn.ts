@@ -11,16 +11,20 @@ const CALL_MS = 3_000;
 const RETRY_MS = 200;
 /** Between two requests of somebody impatient, at most. */
 const RIVAL_MS = 200;
+/** So many of the changes of one member give its machine another address, if there is one. */
+const MOVE_SHARE = 0.25;
 
 /**
- * Changes of the membership: machines join, change their role, are removed, scrapped, and come back empty under a
- * new id. Nothing is scrapped before the cluster says that it is no member.
+ * Changes of the membership: machines join, change their role, move to another address, are removed, scrapped, and come
+ * back empty under a new id. Nothing is scrapped before the cluster says that it is no member.
  */
 export class Churn {
   readonly #fleet: Fleet;
   readonly #cluster: Cluster;
   readonly #scheduler: Scheduler;
   readonly #random: Random;
+  /** Of machines that move. */
+  readonly #moving: Random;
   readonly #profile: Profile;
   readonly #say: (text: string) => void;
   /** As many machines the cluster is to have; drawn anew when it is reached. */
@@ -28,12 +32,15 @@ export class Churn {
   #stopped = false;
   #done: Promise<void> | undefined;
   changes = 0;
+  /** Of these, machines that came back at another address. */
+  moves = 0;
 
   constructor(world: World) {
     this.#fleet = world.fleet;
     this.#cluster = world.admin.cluster;
     this.#scheduler = world.scheduler;
     this.#random = world.stream('churn');
+    this.#moving = world.stream('moving');
     this.#profile = world.profile;
     this.#say = (text) => world.say(text);
     this.#wanted = world.profile.addresses;
@@ -86,6 +93,12 @@ export class Churn {
     const voters = members.filter((member) => member.role === 'voter').length;
     const role = members.find(({ id }) => id === victim.id)?.role;
     if (role === 'voter' && voters === 1) return;
+    const [vacant] = this.#fleet.vacant();
+    if (role !== undefined && vacant !== undefined && this.#moving.float() < MOVE_SHARE) {
+      const first = voters >= 3 && this.#moving.float() < 0.5;
+      await this.move(victim, role, vacant, first);
+      return;
+    }
     if (role === 'stand-by' && this.#random.float() < 0.5) {
       await this.join(victim, 'voter');
       return;
@@ -106,6 +119,22 @@ export class Churn {
     // A removed node that still runs must not disturb the others.
     await this.#sleep(this.#random.float() * 2000);
     this.#fleet.scrap(victim);
+  }
+
+  /**
+   * A machine gets another address and keeps disk and id. The members know addresses from the configuration only, so it is removed and
+   * added again: before, or (`first`), where the others are a majority without it, after it has come back at a place where nobody looks for it.
+   */
+  async move(victim: SimulatedProcess, role: Role, to: string, first: boolean): Promise<void> {
+    this.#say(`change: ${victim.id} moves to ${to}, ${first ? 'then' : 'after'} it is removed`);
+    if (!first) await this.remove(victim);
+    victim.stop(this.#moving.float() < 0.5);
+    victim.move(to);
+    await victim.start('resume');
+    if (first) await this.#sleep(this.#moving.float() * 5000);
+    if (first) await this.remove(victim);
+    await this.join(victim, role);
+    this.moves++;
   }
 
   /** A machine loses its files, or some bits of them, and is started again. */

@@ -1,4 +1,5 @@
 import {
+  assert,
   type Clock,
   type HashFactory,
   LIMITS,
@@ -61,8 +62,8 @@ export interface Environment {
 /** One machine with its disk and, while it runs, a whole node. */
 export class SimulatedProcess {
   readonly id: NodeId;
-  readonly address: string;
   readonly disk: SimulatedDisk;
+  #address: string;
   readonly #environment: Environment;
   readonly #witness: Witness;
   #clock: ProcessClock | undefined;
@@ -83,7 +84,7 @@ export class SimulatedProcess {
   constructor(environment: Environment, id: NodeId, address: string) {
     this.#environment = environment;
     this.id = id;
-    this.address = address;
+    this.#address = address;
     const { random, diskLatencyMs, trace, clockSkew } = environment;
     this.#clockRate = 1 + (random.float() * 2 - 1) * clockSkew;
     this.disk = new SimulatedDisk({
@@ -120,6 +121,10 @@ export class SimulatedProcess {
           else run();
         }),
     };
+  }
+
+  get address(): string {
+    return this.#address;
   }
 
   get node(): Node | undefined {
@@ -212,6 +217,12 @@ export class SimulatedProcess {
     this.#environment.network.pause(this.address, 0);
     if (power) this.disk.crash();
     else this.disk.kill();
+  }
+
+  /** The machine gets another address and keeps its disk. It does not run meanwhile. */
+  move(address: string): void {
+    assert(!this.running, 'a machine that runs does not move');
+    this.#address = address;
   }
 
   /** The process stands still until then, as after SIGSTOP. */
