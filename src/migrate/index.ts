@@ -1,4 +1,13 @@
 export { defineMigrations, Migrations, type MigrationsOptions } from './define.ts';
+export { readFolder } from './folder.ts';
+export {
+  FOLDER_FORMATS,
+  type FolderFormat,
+  type FolderMigration,
+  type FolderOptions,
+  type MigrationFiles,
+  type MigrationFolder,
+} from './folder-types.ts';
 export { openSchema, type SchemaIdentity } from './open-schema.ts';
 export { type Decision, operate } from './operate.ts';
 export {
