@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LinkProxy, targetOf } from './link-proxy.ts';
 import { LinkTable } from './link-table.ts';
 import { FREE } from './relay.ts';
+import { reset } from './reset.ts';
 import { socketOwner } from './socket-owner.ts';
 
 const CUT = { ...FREE, cut: true };
@@ -149,6 +150,15 @@ describe('links between a caller "a" and a server "b"', () => {
     a.socket.write('12345');
     await expect.poll(() => [b.state, a.state]).not.toContain('open');
     expect(b.text).toBe('hello.123');
+  });
+
+  it('can be reset while their end is under way', async () => {
+    const [a] = await opened();
+    const closed = once(a.socket, 'close');
+    a.socket.end();
+    reset(a.socket);
+    await closed;
+    expect(a.state).toBe('open');
   });
 
   it('refuse a caller that nobody knows', async () => {

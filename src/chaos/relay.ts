@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { reset } from './reset.ts';
 
 /** What happens to bytes on their way from one place to another. */
 export interface LinkRule {
@@ -98,7 +99,7 @@ export class Relay {
 
   #deliver(content: Parcel['content']): void {
     if (content === 'end') this.#destination.end();
-    else if (content === 'gone') this.#destination.resetAndDestroy();
+    else if (content === 'gone') reset(this.#destination);
     else {
       this.#heldBytes -= content.length;
       this.#write(content);
@@ -115,8 +116,8 @@ export class Relay {
     }
     this.#tearAfter = undefined;
     this.#destination.write(bytes.subarray(0, left), () => {
-      this.#destination.resetAndDestroy();
-      this.#source.resetAndDestroy();
+      reset(this.#destination);
+      reset(this.#source);
     });
   }
 }
