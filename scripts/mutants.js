@@ -170,7 +170,7 @@ async function all(jobs) {
   return chosen.map(({ name }) => rows.find((row) => row.name === name));
 }
 
-/** The unchanged product must pass the seeds that caught mutants, with the same profiles. */
+/** The unchanged product must pass the seeds that caught mutants, with the same profiles, and the directed tests. */
 async function control(rows) {
   const build = join(folder, 'control');
   buildMutant(undefined, ROOT, pristine, build);
@@ -191,6 +191,12 @@ async function control(rows) {
     console.log(
       `unchanged: ${results.length} seeds of ${profiles} run, ${failures} failures so far`,
     );
+  }
+  for (const { directed: test, fallback } of chosen) {
+    const shown = test ?? fallback;
+    if (shown === undefined || !(await directed(build, shown))) continue;
+    failures++;
+    console.log(`the product itself fails in src/${shown[0]}, "${shown[1]}"`);
   }
   return failures === 0;
 }

@@ -19,6 +19,11 @@ const CHANGING_LEADERS: ReadonlySet<FaultKind> = new Set([
 /** So many of them come in a rush. */
 const RUSH_SHARE = 0.5;
 
+/** So many failing calls are meant for the next write of term and vote, which is rare among the calls. */
+const TERM_SHARE = 0.4;
+/** After so many other calls, any call fails. */
+const TERM_PATIENCE = 200;
+
 /** Carries out a plan of faults, never with more than a minority of processes dead at once. */
 export class Faults {
   readonly #plan: readonly PlannedFault[];
@@ -134,8 +139,12 @@ export class Faults {
       const fault = drawDiskFault(kind, random);
       const without = fault.kind === 'kill-after';
       const then = without ? () => this.#againWithoutPower(member, random) : again;
-      member.failCall(call, fault, then);
-      return `${member.address}, in ${call} calls: ${fault.kind}`;
+      if (random.float() >= TERM_SHARE) {
+        member.failCall(call, fault, then);
+        return `${member.address}, in ${call} calls: ${fault.kind}`;
+      }
+      member.failCall(TERM_PATIENCE, fault, then, /^metadata[12]$/);
+      return `${member.address}, in the next write of term and vote: ${fault.kind}`;
     }
     member.stop(kind === 'power');
     again();

@@ -23,7 +23,7 @@ import {
 } from '../machine/index.ts';
 import { type ConsensusWatch, Node } from '../node/index.ts';
 import { Server } from '../server/index.ts';
-import { type DiskFault, SimulatedDisk } from './disk.ts';
+import { type DiskCall, type DiskFault, SimulatedDisk } from './disk.ts';
 import type { Invariants } from './invariants.ts';
 import type { SimulatedNetwork } from './network.ts';
 import { type PortDelays, simulatedPorts } from './ports.ts';
@@ -59,6 +59,14 @@ export interface Environment {
   failed(error: unknown): void;
 }
 
+/** A call to the disk that is to fail: when `left` others were made, or the first one that writes what `soonerAt` names. */
+interface Trouble {
+  left: number;
+  readonly fault: DiskFault;
+  readonly then: () => void;
+  readonly soonerAt: RegExp | undefined;
+}
+
 /** One machine with its disk and, while it runs, a whole node. */
 export class SimulatedProcess {
   readonly id: NodeId;
@@ -77,7 +85,7 @@ export class SimulatedProcess {
   /** How fast its clock runs. */
   readonly #clockRate: number;
   /** The disk call that is to fail, counted in calls from now on. */
-  #trouble: { left: number; readonly fault: DiskFault; readonly then: () => void } | undefined;
+  #trouble: Trouble | undefined;
   /** What is done when this life ends by a fault of the disk that was injected. */
   #excuse: (() => void) | undefined;
 
@@ -95,7 +103,7 @@ export class SimulatedProcess {
       fault: (call) => {
         trace.numbers(Number(id), call.number);
         trace.text(call.kind);
-        return this.#faultOf();
+        return this.#faultOf(call);
       },
     });
     this.#witness = new Witness({
@@ -166,8 +174,8 @@ export class SimulatedProcess {
   }
 
   /** One of the next disk calls goes wrong; `then` is called when the process has died of it. */
-  failCall(calls: number, fault: DiskFault, then: () => void): void {
-    this.#trouble = { left: calls, fault, then };
+  failCall(calls: number, fault: DiskFault, then: () => void, soonerAt?: RegExp): void {
+    this.#trouble = { left: calls, fault, then, soonerAt };
   }
 
   get doomed(): boolean {
@@ -179,9 +187,11 @@ export class SimulatedProcess {
     this.#trouble = undefined;
   }
 
-  #faultOf(): DiskFault | undefined {
+  #faultOf(call: DiskCall): DiskFault | undefined {
     const trouble = this.#trouble;
-    if (trouble === undefined || trouble.left-- > 0) return undefined;
+    if (trouble === undefined) return undefined;
+    const sooner = call.kind === 'write-durable' && trouble.soonerAt?.test(call.name) === true;
+    if (trouble.left-- > 0 && !sooner) return undefined;
     this.#trouble = undefined;
     this.#excuse = trouble.then;
     const { kind } = trouble.fault;
