@@ -193,7 +193,12 @@ export class LogDriver {
 
   async install(info: SnapshotInfo): Promise<void> {
     this.#snapshots.push(info.index);
-    const state = { ...this.last, log: Array<string>(info.index).fill('*') };
+    const { last } = this;
+    // The old log goes from its newest end, segment by segment, as in a truncation.
+    for (let length = last.log.length - 1; length >= info.index; length--) {
+      this.#states.push({ ...last, log: last.log.slice(0, length) });
+    }
+    const state = { ...last, log: Array<string>(info.index).fill('*') };
     this.#states.push(state);
     const writer = await this.log.beginInstall(info, CONTENT.length);
     await writer.write(CONTENT);
