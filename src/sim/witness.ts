@@ -339,7 +339,9 @@ export class Witness implements ConsensusWatch, Holder {
     // A voter that is to be removed may be needed until that is committed (thesis 4.2.2), also after a restart.
     const { newest } = this.#configurations;
     const settled = this.#invariants.committedTerm(newest);
-    const decided = settled !== undefined && settled === raft.termOf(newest);
+    // A restart forgets how far it was committed: until that is told again it may be needed, as far as it knows.
+    const decided =
+      settled !== undefined && settled === raft.termOf(newest) && raft.commit >= newest;
     if (!this.#configurations.mayLead(this.#id) && decided) {
       throw new Violation('QUIET', `${this.#id} leads term ${term} and is no voter`);
     }
