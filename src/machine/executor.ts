@@ -13,6 +13,7 @@ import {
   RAW_CODE,
   timedOut,
 } from './failure.ts';
+import { onPublished } from './fence.ts';
 import type { Job } from './job.ts';
 import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
@@ -101,12 +102,30 @@ export class Executor {
 
   /** Whether the code behind the session fits the schema of head, which its statement is going to see (M16). */
   #fence(job: Job, database: MachineDatabase): SqlFailure | undefined {
-    const { declaration, work } = job.submit;
-    const sql = job.cursor?.sql ?? '';
-    const placement = placementOf(sql);
+    const { work } = job.submit;
+    if (work.action === 'batch') {
+      return this.#judged(job, database, work.mode === 'write' || job.session.inTransaction);
+    }
+    const placement = placementOf(job.cursor?.sql ?? '');
     if (placement === 'end') return undefined;
-    const reads = work.action === 'batch' ? work.mode === 'read' : placement === 'reader';
-    const refused = database.fence.check(database.head, declaration ?? '', !reads, () => {
+    return this.#judged(job, database, placement !== 'reader');
+  }
+
+  /** As `#fence`, for what began as a query and writes (WITH … INSERT): some may read only. */
+  #fenceOfWrite(job: Job, database: MachineDatabase, statement: Statement): SqlFailure | undefined {
+    const { session } = job;
+    if (statement.readonly || session.base !== undefined || session.migration !== undefined) {
+      return undefined;
+    }
+    if (placementOf(job.cursor?.sql ?? '') !== 'reader') return undefined;
+    const refused = this.#judged(job, database, true);
+    if (refused !== undefined) statement.release();
+    return refused;
+  }
+
+  #judged(job: Job, database: MachineDatabase, writes: boolean): SqlFailure | undefined {
+    const declaration = job.submit.declaration ?? '';
+    const refused = database.fence.check(database.head, declaration, writes, () => {
       return database.lookAtHead();
     });
     if (refused !== undefined) job.saw(this.#core.observedHead(database));
@@ -157,7 +176,11 @@ export class Executor {
         statement.release();
         return this.requests.finish(job, { kind: 'redirect' });
       }
-    } else if (!this.#admit(database, job, true, statement)) return false;
+    } else {
+      const refused = this.#fenceOfWrite(job, database, statement);
+      if (refused !== undefined) return this.requests.end(job, refused);
+      if (!this.#admit(database, job, true, statement)) return false;
+    }
     const before = this.#core.observedHead(database);
     const error = this.#runToEnd(job, connection, statement);
     assert(connection.autocommit, 'the shared connection is left inside a transaction');
@@ -198,6 +221,8 @@ export class Executor {
       }
       session.deletes = true;
     }
+    const refused = this.#fenceOfWrite(job, database, statement);
+    if (refused !== undefined) return this.requests.end(job, refused);
     if (!statement.readonly && database.owner !== session) {
       if (!this.#admit(database, job, true, statement)) return false;
       database.owner = session;
@@ -205,9 +230,9 @@ export class Executor {
       // A session that keeps its connection begins another transaction.
       if (!this.#admit(database, job, false, statement)) return false;
     }
-    home.pinPolicy = session.inTransaction || !statement.readonly ? 'head' : 'published';
     // BEGIN looks at nothing; its first statement must see head (M4).
-    if (statement.readonly && statement.columnCount === 0) home.pinPolicy = 'head';
+    const alone = !session.inTransaction && statement.readonly && statement.columnCount > 0;
+    home.pinPolicy = alone && holdsForPublished(database) ? 'published' : 'head';
     const base =
       home.pinPolicy === 'head'
         ? this.#core.observedHead(database)
@@ -402,6 +427,11 @@ export class Executor {
     job.results.push({ rowsAffected: 0, lastInsertRowid, columns: [], columnTypes: [] });
     return this.requests.finish(job, { kind: 'done', results: job.results });
   }
+}
+
+/** Whether what the fence found for head is true of the published version too: no migration is between them. */
+function holdsForPublished({ store, fence }: MachineDatabase): boolean {
+  return onPublished(store, (view) => fence.unchanged(view));
 }
 
 function migrationEndsOtherwise(): SqlFailure {

@@ -1,4 +1,5 @@
 import type { Connection } from '../engine/index.ts';
+import type { PageSource } from '../pages/index.ts';
 import { TOKEN_MAGIC, UNDECLARED, unfit } from '../schema/index.ts';
 import { failure } from './failure.ts';
 import type { SqlFailure } from './messages.ts';
@@ -109,6 +110,17 @@ export class Fence {
     const token = this.#token;
     for (let i = 0; i < token.length; i++) if (token[i] !== page[at + i]) return false;
     return true;
+  }
+}
+
+/** Looks at the newest published version. */
+export function onPublished<T>(source: PageSource, look: (view: PageView) => T): T {
+  const pin = source.pinPublished();
+  try {
+    const { root } = pin.version;
+    return look({ page: (number) => source.memory.pageIn(root, number) });
+  } finally {
+    source.release(pin);
   }
 }
 

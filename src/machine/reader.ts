@@ -12,7 +12,7 @@ import { type Connection, createEngine } from '../engine/index.ts';
 import type { PageSource } from '../pages/index.ts';
 import { describeOn } from './describe.ts';
 import { emptyStatement, failureOf, interrupted, RAW_CODE, stalled, timedOut } from './failure.ts';
-import { Fence, type PageView } from './fence.ts';
+import { Fence, onPublished } from './fence.ts';
 import { Job } from './job.ts';
 import type {
   FromReader,
@@ -364,7 +364,7 @@ export class Reader {
     const connection = job.session.lease?.connection;
     if (connection === undefined || !connection.autocommit) return undefined;
     const fence = this.#fenceOf(connection);
-    const known = onPublished(connection, (view) =>
+    const known = onPublished(connection.source, (view) =>
       fence.unchanged(view) ? fence.known(job.submit.declaration ?? '') : undefined,
     );
     if (known !== undefined) return known.read;
@@ -382,7 +382,7 @@ export class Reader {
     if (connection === undefined) return undefined;
     if (!connection.autocommit) return this.#fence(job);
     const fence = this.#fenceOf(connection);
-    if (onPublished(connection, (view) => fence.unchanged(view))) return undefined;
+    if (onPublished(connection.source, (view) => fence.unchanged(view))) return undefined;
     job.stream?.release();
     job.stream = undefined;
     return 'again';
@@ -530,15 +530,4 @@ function readOnly(message: string): QuorateError {
     rawCode: RAW_CODE.readonly,
     extendedCode: 'SQLITE_READONLY',
   });
-}
-
-/** Looks at the newest published version. */
-function onPublished<T>({ source }: Connection, look: (view: PageView) => T): T {
-  const pin = source.pinPublished();
-  try {
-    const { root } = pin.version;
-    return look({ page: (number) => source.memory.pageIn(root, number) });
-  } finally {
-    source.release(pin);
-  }
 }

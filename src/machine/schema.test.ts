@@ -1,32 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
-import { must } from '../base/index.ts';
-import { digestOf, type Manifest, type MigrationKind, Program } from '../schema/index.ts';
-import type { Submit } from './messages.ts';
-import { rowsOf, useSqlite, World } from './testing/world.ts';
+import { Release, SchemaCluster, type Step } from './testing/schema-cluster.ts';
+import { useSqlite } from './testing/world.ts';
 
 useSqlite(
   readFileSync(createRequire(import.meta.url).resolve('@sqlite.org/sqlite-wasm/sqlite3.wasm')),
 );
-
-interface Step {
-  readonly name: string;
-  readonly kind: MigrationKind;
-  readonly sql: string;
-}
-
-/** A program: its migrations, and what the machine is told of it. */
-class Release {
-  readonly steps: readonly Step[];
-  readonly program: Program;
-
-  constructor(...steps: Step[]) {
-    this.steps = steps;
-    const entries = steps.map(({ name, kind, sql }) => ({ name, kind, checksum: digestOf(sql) }));
-    this.program = new Program({ namespace: 'app', entries } satisfies Manifest);
-  }
-}
 
 const ONE: Step = {
   name: '0001_user',
@@ -49,59 +29,12 @@ const BREAK: Step = {
   sql: 'alter table user rename to person',
 };
 
-class Cluster {
-  readonly world = new World();
-
-  constructor() {
-    this.world.lead();
-  }
-
-  ask(request: object, options: Partial<Submit> = {}): { code: string; answer: Answer } {
-    const json = JSON.stringify(request);
-    const number = this.world.submit({ action: 'schema', json }, options);
-    const end = this.world.end(number);
-    if (end.kind === 'failed') {
-      return { code: end.failure.code, answer: { message: end.failure.message } };
-    }
-    const [[[text]]] = rowsOf(must(this.world.answers.get(number)));
-    return { code: 'done', answer: JSON.parse(String(text)) };
-  }
-
-  register(id: string, { program }: Release, boot = 'boot-1') {
-    const participant = { id, kind: 'node', boot, release: `of-${id}` };
-    return this.ask({ op: 'register', participant, manifests: [program.manifest] });
-  }
-
-  migrate(release: Release, name: string, more: object = {}, run = 'run-1') {
-    const step = must(release.steps.find((each) => each.name === name));
-    const { digest } = release.program;
-    const claim = { namespace: 'app', name, manifest: digest, run, by: 'node-1', release: 'r' };
-    return this.ask({ op: 'migrate', ...claim, sql: step.sql, ...more });
-  }
-
-  control(action: string, value = '', namespace = 'app') {
-    return this.ask({ op: 'control', namespace, action, value, by: 'me', reason: 'because' });
-  }
-
-  /** Whether a session that declares this release may run a statement. */
-  use(release: Release, sql: string, session = 0): string {
-    const { digest } = release.program;
-    const json = JSON.stringify({ app: digest });
-    const declaration = digestOf(json).slice(0, 32);
-    return this.world.code(this.world.statement(sql, [], { declaration, session }));
-  }
-}
-
-interface Answer {
-  readonly [key: string]: unknown;
-}
-
 const R1 = new Release(ONE);
 const R2 = new Release(ONE, TWO, DROP);
 
 describe('requests about the schema', () => {
   it('a registration makes the tables, is told what is missing, and writes nothing the second time', () => {
-    const cluster = new Cluster();
+    const cluster = new SchemaCluster();
     const first = cluster.register('1', R1);
     expect(first.answer).toMatchObject({
       namespaces: [
@@ -122,7 +55,7 @@ describe('requests about the schema', () => {
   });
 
   it('a migration is alone in its entry, applied once, and told so to who asks again', () => {
-    const cluster = new Cluster();
+    const cluster = new SchemaCluster();
     cluster.register('1', R1);
     cluster.world.run('create table other(x)');
     cluster.world.settle();
@@ -139,7 +72,7 @@ describe('requests about the schema', () => {
   });
 
   it('a failing migration leaves nothing, names its statement, and is stuck after three attempts', () => {
-    const cluster = new Cluster();
+    const cluster = new SchemaCluster();
     const bad = new Release({ ...ONE, sql: 'create table a(x); insert into b values (1);' });
     cluster.register('1', bad);
     for (let i = 0; i < 3; i++) {
@@ -154,7 +87,7 @@ describe('requests about the schema', () => {
   });
 
   it('order, checksums and unknown names', () => {
-    const cluster = new Cluster();
+    const cluster = new SchemaCluster();
     cluster.register('1', R2);
     expect(cluster.migrate(R2, TWO.name).code).toBe('MIGRATION_OUT_OF_ORDER');
     expect(cluster.migrate(R2, DROP.name).code).toBe('MIGRATION_OUT_OF_ORDER');
@@ -173,8 +106,8 @@ describe('requests about the schema', () => {
 });
 
 describe('the barrier', () => {
-  function upgraded(): Cluster {
-    const cluster = new Cluster();
+  function upgraded(): SchemaCluster {
+    const cluster = new SchemaCluster();
     cluster.register('1', R1);
     cluster.register('2', R1);
     cluster.migrate(R1, ONE.name);
@@ -224,7 +157,7 @@ describe('the fence', () => {
   const R3 = new Release(ONE, TWO, BREAK);
 
   it('is checked at every transaction, also of sessions that were open before', () => {
-    const cluster = new Cluster();
+    const cluster = new SchemaCluster();
     expect(cluster.use(R1, "insert into user values (5, 'x')")).toBe('SCHEMA_UNREGISTERED');
     cluster.register('1', R1);
     expect(cluster.use(R1, "insert into user values (5, 'x')")).toBe('SCHEMA_TOO_OLD');
@@ -243,7 +176,7 @@ describe('the fence', () => {
   });
 
   it('a transaction that has begun to read keeps its version and cannot write it over', () => {
-    const cluster = new Cluster();
+    const cluster = new SchemaCluster();
     cluster.register('1', R1);
     cluster.migrate(R1, ONE.name);
     cluster.register('2', R3);
@@ -257,7 +190,7 @@ describe('the fence', () => {
   });
 
   it('a verdict that rested on speculation goes with it', () => {
-    const cluster = new Cluster();
+    const cluster = new SchemaCluster();
     const { world } = cluster;
     cluster.register('1', R1);
     cluster.migrate(R1, ONE.name);
@@ -275,7 +208,7 @@ describe('the fence', () => {
   });
 
   it('undeclared sessions are under a policy', () => {
-    const cluster = new Cluster();
+    const cluster = new SchemaCluster();
     cluster.register('1', R1);
     cluster.migrate(R1, ONE.name);
     const { world } = cluster;
@@ -298,7 +231,7 @@ describe('safety nets', () => {
   };
 
   function afterwards(sql: string, more: object = {}, statements: string[] = []) {
-    const cluster = new Cluster();
+    const cluster = new SchemaCluster();
     const release = new Release(PARENT, { name: '0002', kind: 'breaking', sql });
     cluster.register('1', release);
     cluster.migrate(release, '0001');
@@ -354,7 +287,7 @@ describe('safety nets', () => {
   });
 
   it('a schema that somebody changed past the migrations is told', () => {
-    const cluster = new Cluster();
+    const cluster = new SchemaCluster();
     cluster.register('1', R2);
     cluster.migrate(R2, ONE.name);
     cluster.world.run('create table stray(x)');
@@ -364,7 +297,7 @@ describe('safety nets', () => {
   });
 
   it('user SQL cannot write the tables of the engine', () => {
-    const cluster = new Cluster();
+    const cluster = new SchemaCluster();
     cluster.register('1', R1);
     const { world } = cluster;
     expect(world.code(world.statement('delete from __quorate_schema_fence'))).toBe('SQLITE_AUTH');
@@ -380,7 +313,7 @@ describe('backfills and code', () => {
   const R = new Release(ONE, TWO, FILL);
 
   it('goes range by range with its cursor, verifies, and counts as applied', () => {
-    const cluster = new Cluster();
+    const cluster = new SchemaCluster();
     cluster.register('1', R);
     cluster.migrate(R, ONE.name);
     cluster.migrate(R, TWO.name);
@@ -403,7 +336,7 @@ describe('backfills and code', () => {
   });
 
   it('a migration in code is one transaction of its session, which only its end commits', () => {
-    const cluster = new Cluster();
+    const cluster = new SchemaCluster();
     const { world } = cluster;
     cluster.register('1', R);
     const session = { session: 7 };
@@ -419,7 +352,7 @@ describe('backfills and code', () => {
   });
 
   it('a migration in code whose session goes leaves nothing, and others write on', () => {
-    const cluster = new Cluster();
+    const cluster = new SchemaCluster();
     const { world } = cluster;
     cluster.register('1', R);
     const claim = { namespace: 'app', name: ONE.name, manifest: R.program.digest };

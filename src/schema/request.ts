@@ -120,7 +120,7 @@ export function parseSchemaRequest(json: string): SchemaRequest {
       return {
         op,
         participant: participantOf(fields.object('participant')),
-        programs: fields.list('manifests').map(programOf),
+        programs: programsOf(fields.list('manifests')),
         pretend: fields.flag('pretend'),
       };
     case 'leave':
@@ -207,6 +207,15 @@ function programOf(fields: Fields): Program {
     ...(fields.has('servesFrom') ? { servesFrom: fields.text('servesFrom') } : {}),
   };
   return new Program(manifest);
+}
+
+/** What one participant knows: at least one namespace, each once. */
+function programsOf(list: readonly Fields[]): Program[] {
+  const programs = list.map(programOf);
+  const namespaces = new Set(programs.map(({ manifest }) => manifest.namespace));
+  if (programs.length === 0) throw badRequest('it names no migrations');
+  if (namespaces.size < programs.length) throw badRequest('a namespace stands in it twice');
+  return programs;
 }
 
 function entryOf(fields: Fields): ManifestEntry {

@@ -1,0 +1,71 @@
+import { must } from '../../base/index.ts';
+import { digestOf, type Manifest, type MigrationKind, Program } from '../../schema/index.ts';
+import type { Submit } from '../messages.ts';
+import { rowsOf, World } from './world.ts';
+
+/** A migration with its text. */
+export interface Step {
+  readonly name: string;
+  readonly kind: MigrationKind;
+  readonly sql: string;
+}
+
+/** A program: its migrations, and what the machine is told of it. */
+export class Release {
+  readonly steps: readonly Step[];
+  readonly program: Program;
+
+  constructor(...steps: Step[]) {
+    this.steps = steps;
+    const entries = steps.map(({ name, kind, sql }) => ({ name, kind, checksum: digestOf(sql) }));
+    this.program = new Program({ namespace: 'app', entries } satisfies Manifest);
+  }
+}
+
+/** A leader that is asked about schemas. */
+export class SchemaCluster {
+  readonly world = new World();
+
+  constructor() {
+    this.world.lead();
+  }
+
+  ask(request: object, options: Partial<Submit> = {}): { code: string; answer: Answer } {
+    const json = JSON.stringify(request);
+    const number = this.world.submit({ action: 'schema', json }, options);
+    const end = this.world.end(number);
+    if (end.kind === 'failed') {
+      return { code: end.failure.code, answer: { message: end.failure.message } };
+    }
+    const [[[text]]] = rowsOf(must(this.world.answers.get(number)));
+    return { code: 'done', answer: JSON.parse(String(text)) };
+  }
+
+  register(id: string, { program }: Release, boot = 'boot-1') {
+    const participant = { id, kind: 'node', boot, release: `of-${id}` };
+    return this.ask({ op: 'register', participant, manifests: [program.manifest] });
+  }
+
+  migrate(release: Release, name: string, more: object = {}, run = 'run-1') {
+    const step = must(release.steps.find((each) => each.name === name));
+    const { digest } = release.program;
+    const claim = { namespace: 'app', name, manifest: digest, run, by: 'node-1', release: 'r' };
+    return this.ask({ op: 'migrate', ...claim, sql: step.sql, ...more });
+  }
+
+  control(action: string, value = '', namespace = 'app') {
+    return this.ask({ op: 'control', namespace, action, value, by: 'me', reason: 'because' });
+  }
+
+  /** Whether a session that declares this release may run a statement. */
+  use(release: Release, sql: string, session = 0): string {
+    const { digest } = release.program;
+    const json = JSON.stringify({ app: digest });
+    const declaration = digestOf(json).slice(0, 32);
+    return this.world.code(this.world.statement(sql, [], { declaration, session }));
+  }
+}
+
+export interface Answer {
+  readonly [key: string]: unknown;
+}
