@@ -41,6 +41,7 @@ export function scanClosedSegment(
   if (bytes.length === 0) throw logDamaged(place, 'it is empty', affected);
   checkFormat(bytes, place, affected);
   const entries: Entry[] = [];
+  const marks = new Marks();
   let offset = SEGMENT_HEADER_BYTES;
   while (offset < bytes.length && entries.length <= last - first) {
     const found = readBatch(bytes, offset);
@@ -50,9 +51,11 @@ export function scanClosedSegment(
       const at = first + entries.length;
       throw logDamaged({ ...place, offset }, what, `entries ${at} to ${last}`);
     }
+    marks.add(offset, found.mark);
     for (const entry of found.entries) entries.push(entry);
     offset = found.end;
   }
+  marks.check(place, affected);
   if (entries.length !== last - first + 1) {
     const what = `it holds ${entries.length} entries, not the ${last - first + 1} of its name`;
     throw logDamaged(place, what, affected);
@@ -87,6 +90,7 @@ export function scanOpenSegment(
   }
   checkFormat(bytes, place, `entries from ${first}`);
   const entries: Entry[] = [];
+  const marks = new Marks();
   let offset = SEGMENT_HEADER_BYTES;
   // The sector with the format word holds this mark, too: a crash cannot have torn one from the other.
   const ours = markAt(bytes, SEGMENT_HEADER_BYTES) === groupMark(SEGMENT_HEADER_BYTES);
@@ -98,15 +102,38 @@ export function scanOpenSegment(
       throw logDamaged({ ...place, offset }, `${found.what}, which was allocated first`, affected);
     }
     if (found.kind !== 'batch') break;
+    marks.add(offset, found.mark);
     for (const entry of found.entries) entries.push(entry);
     offset = found.end;
   }
+  marks.check(place, `entries from ${first}`);
   if (isZero(bytes, offset)) {
     return { entries, usedBytes: entries.length === 0 ? 0 : offset, torn: false };
   }
   const later = findLaterGroup(bytes, offset, ours);
   if (later !== undefined) throw damagedBefore(place, offset, later, first + entries.length);
   return { entries, usedBytes: entries.length === 0 ? 0 : offset, torn: true };
+}
+
+/**
+ * The marks of a segment. Where one is right, the segment is ours: then a batch with the mark of another offset is a write that the disk put
+ * into the wrong place, sound in itself, over what belongs there. C leaves there what was in memory before.
+ */
+class Marks {
+  #ours = false;
+  #misplaced: number | undefined;
+
+  add(offset: number, mark: number): void {
+    if (mark === 0) return;
+    if (mark === groupMark(offset)) this.#ours = true;
+    else this.#misplaced ??= offset;
+  }
+
+  check(place: DamagePlace, affected: string): void {
+    if (!this.#ours || this.#misplaced === undefined) return;
+    const offset = this.#misplaced;
+    throw logDamaged({ ...place, offset }, 'a batch was written for another place', affected);
+  }
 }
 
 /**
