@@ -1,12 +1,13 @@
 import { QuorateError, type Value } from '../base/index.ts';
 import type { BatchSpecification } from '../schema/index.ts';
 import { quoteIdentifier } from '../sql/index.ts';
+import { changeRows, queryRows } from './schema-query.ts';
 import type { SchemaStore } from './schema-store.ts';
 
 /** Rows of one batch at most. */
 const ROWS_MAX = 100_000;
-/** Stands before every integer; what stands before texts is the empty one. */
-const BEFORE_INTEGERS = -(2n ** 63n);
+/** Stands before every number; what stands before texts is the empty one. */
+const BEFORE_NUMBERS = Number.NEGATIVE_INFINITY;
 
 /** What one batch did. */
 export interface BatchReport {
@@ -37,12 +38,13 @@ export function runBackfill(
     ...(progress.after === null ? [] : [progress.after]),
   )?.[0];
   if (upto !== null && upto !== undefined) {
-    const changed = runStep(store, step, progress.after ?? before(upto), upto);
+    const after = progress.after ?? before(upto);
+    const changed = changeRows(sql, step, (name) => (name === 'after' ? after : upto));
     const done = progress.done + changed;
     store.putProgress(name, { after: upto, done, batches: progress.batches + 1 });
     return { complete: false, rows: changed, done };
   }
-  const left = verify === undefined ? 0 : sql.count(verify);
+  const left = verify === undefined ? 0 : Number(queryRows(sql, verify)[0]?.[0] ?? 0);
   if (left === 0) return { complete: true, rows: 0, done: progress.done };
   if (progress.batches > 0 && progress.done === 0) {
     throw new QuorateError(
@@ -55,26 +57,5 @@ export function runBackfill(
 }
 
 function before(key: Value): Value {
-  return typeof key === 'string' ? '' : BEFORE_INTEGERS;
-}
-
-function runStep(store: SchemaStore, step: string, after: Value, upto: Value): number {
-  const { connection } = store.sql;
-  connection.privileged = false;
-  try {
-    const { statement } = connection.prepare(step);
-    if (statement === undefined) throw new QuorateError('MIGRATION_FAILED', 'the step is empty');
-    try {
-      statement.parameterNames.forEach((parameter, i) => {
-        const value = parameter.slice(1) === 'after' ? after : upto;
-        statement.bind(i + 1, value);
-      });
-      while (statement.step());
-    } finally {
-      statement.release();
-    }
-  } finally {
-    connection.privileged = true;
-  }
-  return Number(connection.changes);
+  return typeof key === 'string' ? '' : BEFORE_NUMBERS;
 }

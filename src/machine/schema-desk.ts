@@ -110,7 +110,9 @@ export class SchemaDesk {
       return this.#answer(job, connection, answer);
     } catch (error) {
       const reason = this.#reason(job, connection, error);
-      this.#noteFailure(job, database, request, reason);
+      if (request.op === 'migrate' || request.op === 'batch') {
+        this.#noteFailure(job, database, request, reason, request.op === 'batch');
+      }
       return this.#requests.end(job, reason);
     } finally {
       connection.close();
@@ -238,7 +240,11 @@ export class SchemaDesk {
   }
 
   #hear(id: string): void {
-    if (this.#heard.size >= LIMITS.schemaClients) this.#heard.clear();
+    if (this.#heard.size >= LIMITS.schemaClients) {
+      // Who is forgotten counts as heard of just now: a barrier must not open because a list was full.
+      this.#heard.clear();
+      this.#since = this.#core.clock.now();
+    }
     this.#heard.set(id, this.#core.clock.now());
   }
 
@@ -349,14 +355,14 @@ export class SchemaDesk {
     };
   }
 
-  /** In a transaction of its own, since that of the migration is gone. */
+  /** In a transaction of its own, since that of the migration is gone. `countsNow`: the attempt was not noted when it began. */
   #noteFailure(
     job: Job,
     database: MachineDatabase,
-    request: SchemaRequest,
+    { namespace, name }: Pick<MigrationClaim, 'namespace' | 'name'>,
     reason: SqlFailure,
+    countsNow = false,
   ): void {
-    if (request.op !== 'migrate' && request.op !== 'batch') return;
     if (!NOTED.has(reason.code)) return;
     if (reason.retryable || this.#core.epoch === undefined || job.stop === 'closed') return;
     const connection = database.openPrivate();
@@ -364,10 +370,10 @@ export class SchemaDesk {
     try {
       this.#write(job, database, connection, (sql) => {
         if (!SchemaStore.exist(sql)) return;
-        const store = new SchemaStore(sql, request.namespace);
-        if (request.op === 'batch') store.attempt(request.name);
-        store.failed(request.name, reason.message);
-        if (store.job(request.name).attempts >= ATTEMPTS_MAX) {
+        const store = new SchemaStore(sql, namespace);
+        if (countsNow) store.attempt(name);
+        store.failed(name, reason.message);
+        if (store.job(name).attempts >= ATTEMPTS_MAX) {
           store.putState({ ...store.state(), phase: 'failed' });
         }
         SchemaStore.touch(sql);
@@ -452,7 +458,10 @@ export class SchemaDesk {
     if (database.owner === session) database.owner = undefined;
     this.#queue.woken = true;
     session.leaveHome();
-    if (reason !== undefined) return this.#requests.end(job, reason);
+    if (reason !== undefined) {
+      this.#noteFailure(job, database, migration.transaction.claim, reason);
+      return this.#requests.end(job, reason);
+    }
     assert(answer !== undefined, 'a migration that ended has a report');
     const spare = database.openPrivate();
     try {

@@ -1,6 +1,7 @@
 import { QuorateError, type Value } from '../base/index.ts';
 import { type Check, RESERVED_PREFIX } from '../schema/index.ts';
 import { formatLiteral, quoteIdentifier } from '../sql/index.ts';
+import { queryRows } from './schema-query.ts';
 import { type SchemaSql, text } from './schema-sql.ts';
 
 /** Evidence in a message: rows, and characters of each. */
@@ -13,7 +14,7 @@ export class SafetyNet {
   readonly #sql: SchemaSql;
   readonly #mayLose: ReadonlySet<string>;
   readonly #rows = new Map<string, number>();
-  readonly #violations: ReadonlySet<string> | undefined;
+  readonly #violations: ReadonlyMap<string, number> | undefined;
   readonly #broken: ReadonlySet<string>;
 
   /**
@@ -37,11 +38,14 @@ export class SafetyNet {
   check(definesSchema: boolean, renames: ReadonlyMap<string, string> = NO_RENAMES): void {
     this.#checkRows(renames);
     if (this.#violations !== undefined) {
-      const fresh = [...violations(this.#sql)].filter((each) => !this.#violations?.has(each));
+      const before = this.#violations;
+      const fresh = [...violations(this.#sql)]
+        .filter(([each, count]) => count > (before.get(each) ?? 0))
+        .map(([each]) => each);
       if (fresh.length > 0) {
         throw new QuorateError(
           'FK_VIOLATION',
-          `the migration leaves ${fresh.length} rows whose foreign key points nowhere: ${fresh.slice(0, EVIDENCE_ROWS).join('; ')}`,
+          `the migration leaves rows whose foreign key points nowhere: ${fresh.slice(0, EVIDENCE_ROWS).join('; ')}`,
         );
       }
     }
@@ -57,17 +61,17 @@ export class SafetyNet {
 
   #checkRows(renames: ReadonlyMap<string, string>): void {
     if (this.#mayLose.has('*')) return;
-    const now = new Set(tables(this.#sql).map(({ name }) => name.toLowerCase()));
+    const now = new Map(tables(this.#sql).map(({ name }) => [name.toLowerCase(), name]));
     for (const [table, before] of this.#rows) {
       if (this.#mayLose.has(table.toLowerCase())) continue;
       const lowered = table.toLowerCase();
       const name = now.has(lowered) ? lowered : (renames.get(lowered) ?? lowered);
-      const exists = now.has(name);
-      const after = exists ? countRows(this.#sql, name) : 0;
+      const exists = now.get(name);
+      const after = exists === undefined ? 0 : countRows(this.#sql, exists);
       if (after >= before) continue;
       throw new QuorateError(
         'ROWCOUNT_TRIPWIRE',
-        `table ${table} had ${before} rows and ${exists ? `would have ${after}` : 'would be gone'}: if that is meant, name it in mayLoseRows`,
+        `table ${table} had ${before} rows and ${exists !== undefined ? `would have ${after}` : 'would be gone'}: if that is meant, name it in mayLoseRows`,
       );
     }
   }
@@ -80,7 +84,7 @@ export function runChecks(
   when: 'before' | 'after',
 ): void {
   for (const check of checks) {
-    const rows = sql.rows(check.sql);
+    const rows = queryRows(sql, check.sql);
     const passed = rows.length === 0 || (rows.length === 1 && isZero(rows[0]));
     if (passed) continue;
     throw new QuorateError(
@@ -116,7 +120,7 @@ function isInternal(name: string): boolean {
 }
 
 function countRows(sql: SchemaSql, table: string): number {
-  return sql.count(`select count(*) from ${quoteIdentifier(table)}`);
+  return sql.count(`select count(*) from main.${quoteIdentifier(table)}`);
 }
 
 /** Tables that a text with these words can change: named ones, what refers to them with an action, and what their triggers name. */
@@ -132,28 +136,33 @@ function reachable(sql: SchemaSql, names: ReadonlySet<string>): Set<string> {
       .map((row) => text(row[0]).toLowerCase()),
   }));
   const found = new Set<string>();
-  const open = all.filter(({ name }) => names.has(name.toLowerCase())).map(({ name }) => name);
+  const views = sql.rows("select name from sqlite_schema where type = 'view'");
+  const everything = [...all.map(({ name }) => name), ...views.map(([name]) => text(name))];
+  const isTable = new Set(all.map(({ name }) => name));
+  const open = everything.filter((name) => names.has(name.toLowerCase()));
+  const seen = new Set<string>();
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    if (found.has(name)) continue;
-    found.add(name);
+    if (seen.has(name)) continue;
+    seen.add(name);
+    if (isTable.has(name)) found.add(name);
     const lowered = name.toLowerCase();
     for (const child of referring) if (child.parents.includes(lowered)) open.push(child.name);
     for (const trigger of triggers) {
       if (trigger.table !== lowered) continue;
-      for (const other of all) {
-        if (trigger.sql.includes(other.name.toLowerCase())) open.push(other.name);
-      }
+      open.push(...everything.filter((other) => trigger.sql.includes(other.toLowerCase())));
     }
   }
   return found;
 }
 
-function violations(sql: SchemaSql): Set<string> {
-  return new Set(
-    sql
-      .rows('select "table", rowid, parent, fkid from pragma_foreign_key_check')
-      .map((row) => `${text(row[0])} row ${String(row[1])} → ${text(row[2])}`),
-  );
+/** With how often: rows of tables WITHOUT ROWID cannot be told from each other. */
+function violations(sql: SchemaSql): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const row of sql.rows('select "table", rowid, parent from pragma_foreign_key_check')) {
+    const each = `${text(row[0])} row ${row[1] === null ? '?' : String(row[1])} → ${text(row[2])}`;
+    found.set(each, (found.get(each) ?? 0) + 1);
+  }
+  return found;
 }
 
 /** Views and triggers that do not compile, with the reason. */
@@ -169,6 +178,15 @@ function brokenObjects(sql: SchemaSql): Map<string, string> {
   };
   for (const [view] of sql.rows("select name from sqlite_schema where type = 'view'")) {
     note(`view ${text(view)}`, `select * from ${quoteIdentifier(text(view))}`);
+  }
+  const all = tables(sql);
+  const exist = new Set(all.map(({ name }) => name.toLowerCase()));
+  for (const { name } of all) {
+    for (const [parent] of sql.rows('select "table" from pragma_foreign_key_list(?1)', name)) {
+      const missing = text(parent);
+      if (exist.has(missing.toLowerCase())) continue;
+      broken.set(`foreign key of ${name} to ${missing}`, `there is no table ${missing}`);
+    }
   }
   const triggers = sql.rows("select name, tbl_name from sqlite_schema where type = 'trigger'");
   for (const [trigger, table] of triggers) {

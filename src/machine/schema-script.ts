@@ -36,7 +36,7 @@ export function schemaScript(sql: string): SchemaScript {
   let definesSchema = false;
   for (const [i, statement] of splitStatements(sql).entries()) {
     const keyword = firstKeyword(statement);
-    const words = wordsOf(statement);
+    const words = withoutSchema(wordsOf(statement));
     for (const word of words) names.add(word);
     if (TRANSACTION.has(keyword)) continue;
     if (keyword === 'ROLLBACK' || keyword === 'SAVEPOINT' || keyword === 'RELEASE') {
@@ -66,16 +66,24 @@ export function schemaScript(sql: string): SchemaScript {
   return { statements, foreignKeysOff, legacyAlterTable, names, renames, definesSchema };
 }
 
-/** Words, names and numbers of a statement, in lower case and without quotes. */
+/** Words, names and numbers of a statement, in lower case and without quotes; texts too, because SQLite takes 'p' for a name where one must stand. */
 function wordsOf(statement: string): string[] {
   const words: string[] = [];
   for (const token of tokens(statement)) {
     if (isBlank(token)) continue;
     const piece = statement.slice(token.start, token.end);
     if (token.kind === 'word' || token.kind === 'number') words.push(piece.toLowerCase());
-    else if (token.kind === 'quoted') words.push(unquoted(piece).toLowerCase());
+    else if (token.kind === 'quoted' || token.kind === 'text')
+      words.push(unquoted(piece).toLowerCase());
   }
   return words;
+}
+
+/** PRAGMA main.x and ALTER TABLE main.x as if `main` were not there. */
+function withoutSchema(words: string[]): string[] {
+  const at = words[0] === 'pragma' ? 1 : 2;
+  const known = words[0] === 'pragma' || (words[0] === 'alter' && words[3] !== 'rename');
+  return known && words[at] === 'main' ? words.toSpliced(at, 1) : words;
 }
 
 function isOn(words: readonly string[]): boolean {

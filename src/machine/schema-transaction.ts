@@ -1,11 +1,5 @@
 import { QuorateError } from '../base/index.ts';
-import {
-  chainOf,
-  type ManifestEntry,
-  type MigrationClaim,
-  type MigrationOptions,
-  type Program,
-} from '../schema/index.ts';
+import type { ManifestEntry, MigrationClaim, MigrationOptions, Program } from '../schema/index.ts';
 import { schemaFingerprint } from './schema-fingerprint.ts';
 import { FINGERPRINT } from './schema-readiness.ts';
 import { runChecks, SafetyNet } from './schema-safety.ts';
@@ -120,7 +114,8 @@ export function record(
   const state = store.state();
   const ordinal = program.ordinal(entry.name);
   const version = ordinal ?? state.version;
-  const chain = ordinal === undefined ? state.chain : chainOf(state.chain, entry);
+  // Not made from the chain before: a baseline may begin behind a squashed history.
+  const chain = program.chain(version) ?? state.chain;
   const fingerprint = schemaFingerprint(sql);
   sql.rows(
     `insert into __quorate_schema_history (ns, version, name, kind, checksum, chain, run_id, direction, by_participant, release,
@@ -153,8 +148,8 @@ export function putControl(store: SchemaStore, key: string, value: string): void
 }
 
 function allNames(store: SchemaStore): ReadonlySet<string> {
-  const names = store.sql.rows("select lower(name) from sqlite_schema where type = 'table'");
-  return new Set(names.map(([name]) => String(name)));
+  const names = store.sql.rows("select name from sqlite_schema where type = 'table'");
+  return new Set(names.map(([name]) => String(name).toLowerCase()));
 }
 
 function atStatement(

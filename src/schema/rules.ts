@@ -156,7 +156,7 @@ export function pending(program: Program, state: SchemaState): readonly Manifest
   const floating = program.manifest.entries.filter(
     (entry) =>
       !inLine(entry) &&
-      state.contracts[entry.name] === undefined &&
+      !Object.hasOwn(state.contracts, entry.name) &&
       program.needed(entry).every((name) => isApplied(program, state, name)),
   );
   return next === undefined ? floating : [...floating, next];
@@ -165,7 +165,7 @@ export function pending(program: Program, state: SchemaState): readonly Manifest
 /** Whether a migration of the program is applied; the histories agree. */
 export function isApplied(program: Program, state: SchemaState, name: string): boolean {
   const ordinal = program.ordinal(name);
-  return ordinal === undefined ? state.contracts[name] !== undefined : ordinal <= state.version;
+  return ordinal === undefined ? Object.hasOwn(state.contracts, name) : ordinal <= state.version;
 }
 
 /** Whether older code must be gone before this migration. */

@@ -31,8 +31,9 @@ export const CREATE_TABLES: readonly string[] = [
   `create table __quorate_schema_declaration (
     id text primary key not null, body text not null
   ) without rowid`,
+  // `blob` leaves a key what it is; any other type would make a number of a text of digits.
   `create table __quorate_schema_job (
-    ns text not null, name text not null, attempts integer not null, after_key any, done integer not null, total integer not null,
+    ns text not null, name text not null, attempts integer not null, after_key blob, done integer not null, total integer not null,
     error text not null, x text not null default '{}', primary key (ns, name)
   ) without rowid`,
   `create table __quorate_schema_control (
