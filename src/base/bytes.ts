@@ -18,13 +18,19 @@ const encoder = new TextEncoder();
 /** Reads little-endian fields from a buffer; throws DecodeError when a field runs past the end. */
 export class ByteReader {
   readonly bytes: Uint8Array;
-  readonly #view: DataView;
+  /** Made when it is needed: most messages hold only what is put together from bytes, and are read at once. */
+  #view: DataView | undefined;
   offset: number;
 
   constructor(bytes: Uint8Array, offset = 0) {
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.offset = offset;
+  }
+
+  get #viewed(): DataView {
+    const { buffer, byteOffset, byteLength } = this.bytes;
+    this.#view ??= new DataView(buffer, byteOffset, byteLength);
+    return this.#view;
   }
 
   get remaining(): number {
@@ -46,27 +52,28 @@ export class ByteReader {
     return this.bytes[this.#take(1)];
   }
   u16(): number {
-    return this.#view.getUint16(this.#take(2), true);
+    const at = this.#take(2);
+    return this.bytes[at] | (this.bytes[at + 1] << 8);
   }
   u32(): number {
-    return this.#view.getUint32(this.#take(4), true);
+    return u32At(this.bytes, this.#take(4));
   }
   u64(): bigint {
-    return this.#view.getBigUint64(this.#take(8), true);
+    return this.#viewed.getBigUint64(this.#take(8), true);
   }
   i64(): bigint {
-    return this.#view.getBigInt64(this.#take(8), true);
+    return this.#viewed.getBigInt64(this.#take(8), true);
   }
   f64(): number {
-    return this.#view.getFloat64(this.#take(8), true);
+    return this.#viewed.getFloat64(this.#take(8), true);
   }
 
   /** A u64 that must be a safe integer: an index, a term, a count or a length. */
   safe(): number {
     const at = this.#take(8);
-    const high = this.#view.getUint32(at + 4, true);
+    const high = u32At(this.bytes, at + 4);
     if (high >= 0x200000) throw new DecodeError(`the number at ${at} is above 2^53`);
-    return high * 2 ** 32 + this.#view.getUint32(at, true);
+    return high * 2 ** 32 + u32At(this.bytes, at);
   }
 
   /** `count` bytes, sharing memory with the buffer. */
@@ -97,18 +104,34 @@ export class ByteReader {
   }
 }
 
+function u32At(bytes: Uint8Array, at: number): number {
+  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
+}
+
+function putU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
 /** Longer texts are encoded by the platform. */
 const SHORT_TEXT = 256;
 
 /** Appends little-endian fields to a buffer that grows by doubling. */
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer>;
-  #view: DataView;
+  /** Of the buffer, made when it is needed. */
+  #view: DataView | undefined;
   #length = 0;
 
   constructor(capacity = 256) {
     this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  get #viewed(): DataView {
+    this.#view ??= new DataView(this.#bytes.buffer);
+    return this.#view;
   }
 
   get length(): number {
@@ -122,7 +145,7 @@ export class ByteWriter {
       const grown = new Uint8Array(Math.max(this.#bytes.length * 2, at + count));
       grown.set(this.#bytes.subarray(0, at));
       this.#bytes = grown;
-      this.#view = new DataView(grown.buffer);
+      this.#view = undefined;
     }
     this.#length = at + count;
     return at;
@@ -130,40 +153,41 @@ export class ByteWriter {
 
   u8(value: number): this {
     const at = this.#reserve(1);
-    this.#view.setUint8(at, value);
+    this.#bytes[at] = value;
     return this;
   }
   u16(value: number): this {
     const at = this.#reserve(2);
-    this.#view.setUint16(at, value, true);
+    this.#bytes[at] = value;
+    this.#bytes[at + 1] = value >>> 8;
     return this;
   }
   u32(value: number): this {
     const at = this.#reserve(4);
-    this.#view.setUint32(at, value, true);
+    putU32(this.#bytes, at, value);
     return this;
   }
   u64(value: bigint): this {
     const at = this.#reserve(8);
-    this.#view.setBigUint64(at, value, true);
+    this.#viewed.setBigUint64(at, value, true);
     return this;
   }
   i64(value: bigint): this {
     const at = this.#reserve(8);
-    this.#view.setBigInt64(at, value, true);
+    this.#viewed.setBigInt64(at, value, true);
     return this;
   }
   f64(value: number): this {
     const at = this.#reserve(8);
-    this.#view.setFloat64(at, value, true);
+    this.#viewed.setFloat64(at, value, true);
     return this;
   }
 
   /** A u64 from a safe integer ≥ 0. */
   safe(value: number): this {
     const at = this.#reserve(8);
-    this.#view.setUint32(at, value >>> 0, true);
-    this.#view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
+    putU32(this.#bytes, at, value >>> 0);
+    putU32(this.#bytes, at + 4, Math.floor(value / 2 ** 32));
     return this;
   }
 
@@ -217,7 +241,7 @@ export class ByteWriter {
 
   /** Overwrites a u32 written earlier. */
   patchU32(at: number, value: number): this {
-    this.#view.setUint32(at, value, true);
+    putU32(this.#bytes, at, value);
     return this;
   }
 
