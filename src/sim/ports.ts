@@ -26,8 +26,7 @@ class SimulatedPort<Out, In> implements Port<Out, In> {
   #peer: SimulatedPort<In, Out> | undefined;
   #handler: ((message: In) => void) | undefined;
   #lastArrival = 0;
-  /** Until then the thread is busy with the first message. */
-  #heldUntil = 0;
+  /** The thread is busy with it: however late its end comes in a paused process, what follows comes later. */
   #held: In | undefined;
   #closed = false;
 
@@ -76,7 +75,7 @@ class SimulatedPort<Out, In> implements Port<Out, In> {
 
   /** The thread's own loop: takes what has arrived, unless it is busy. */
   #take(): void {
-    while (this.#isDue() && this.#heldUntil <= this.#clock.now() + ROUNDING_MS) {
+    while (this.#held === undefined && this.#isDue()) {
       const { holdRate, holdMs } = this.#delays;
       if (holdRate === 0 || this.#random.float() >= holdRate) this.#deliverOne();
       else this.#hold(this.#random.float() * holdMs);
@@ -87,12 +86,10 @@ class SimulatedPort<Out, In> implements Port<Out, In> {
   #hold(durationMs: number): void {
     const next = this.#inbox.shift();
     this.#held = next?.message;
-    this.#heldUntil = this.#clock.now() + durationMs;
     this.#clock.after(durationMs, () => {
       const message = this.#held;
       this.#held = undefined;
       if (message !== undefined && !this.#closed) this.#handler?.(message);
-      this.#heldUntil = 0;
       this.#take();
     });
   }
