@@ -16,6 +16,8 @@ export interface Command {
   readonly description?: string;
   readonly options: Readonly<Record<string, OptionConfig>>;
   readonly examples?: readonly string[];
+  /** Of a group: its commands; it has no options of its own then. */
+  readonly subcommands?: readonly Command[];
   run(input: CommandInput): Promise<number>;
 }
 
@@ -31,8 +33,8 @@ export class UsageError extends QuorateError {
   }
 }
 
-/** Splits arguments by the command's options. Throws UsageError for unknown or incomplete ones. */
-export function parseCommand(command: Command, args: readonly string[]): CommandInput {
+/** The command's options, and --help, as node's parser takes them. */
+export function parseConfig(command: Command): NonNullable<ParseArgsConfig['options']> {
   const options: NonNullable<ParseArgsConfig['options']> = {
     help: { type: 'boolean', short: 'h' },
   };
@@ -43,6 +45,12 @@ export function parseCommand(command: Command, args: readonly string[]): Command
       ...(option.multiple === undefined ? {} : { multiple: option.multiple }),
     };
   }
+  return options;
+}
+
+/** Splits arguments by the command's options. Throws UsageError for unknown or incomplete ones. */
+export function parseCommand(command: Command, args: readonly string[]): CommandInput {
+  const options = parseConfig(command);
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
     return { values: values as CommandInput['values'], positionals };

@@ -15,8 +15,9 @@ export function programHelp(commands: readonly Command[]): string {
   ].join('\n');
 }
 
-/** Help text of one command. */
+/** Help text of one command, or of a group of commands. */
 export function commandHelp(command: Command): string {
+  if (command.subcommands !== undefined) return groupHelp(command, command.subcommands);
   const rows = Object.entries(command.options).map(([name, option]) => {
     const short = option.short === undefined ? '    ' : `-${option.short}, `;
     return [
@@ -36,6 +37,23 @@ export function commandHelp(command: Command): string {
     ...(command.examples === undefined
       ? []
       : ['', 'examples:', ...command.examples.map((e) => `  ${e}`)]),
+    '',
+  ].join('\n');
+}
+
+function groupHelp(group: Command, commands: readonly Command[]): string {
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  return [
+    `usage: ${group.usage}`,
+    '',
+    group.description ?? group.summary,
+    '',
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
+    '',
+    `quorate ${group.name} ACTION --help tells more.`,
+    ...(group.examples === undefined
+      ? []
+      : ['', 'examples:', ...group.examples.map((e) => `  ${e}`)]),
     '',
   ].join('\n');
 }

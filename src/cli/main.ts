@@ -6,6 +6,7 @@ import { commandHelp, programHelp } from './help.ts';
 import { migrateCommand } from './migrate.ts';
 import { shellCommand } from './shell.ts';
 import { startCommand } from './start.ts';
+import { chosen } from './subcommand.ts';
 
 const COMMANDS: readonly Command[] = [startCommand, shellCommand, clusterCommand, migrateCommand];
 
@@ -17,12 +18,14 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    return showHelp(name, rest[0]);
+    return showHelp(name, rest);
   }
-  const command = COMMANDS.find((candidate) => candidate.name === name);
+  let command = COMMANDS.find((candidate) => candidate.name === name);
   try {
     if (command === undefined) throw unknownCommand(name);
-    const input = parseCommand(command, rest);
+    const found = chosen(command, rest);
+    command = found.command;
+    const input = parseCommand(command, found.args);
     if (input.values.help === true) {
       console.log(commandHelp(command));
       return 0;
@@ -33,16 +36,23 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function showHelp(asked: string | undefined, name: string | undefined): number {
+function showHelp(asked: string | undefined, [name, ...rest]: readonly string[]): number {
   if (asked === undefined) {
     console.error(programHelp(COMMANDS));
     return 2;
   }
+  if (name === undefined) {
+    console.log(programHelp(COMMANDS));
+    return 0;
+  }
   const command = COMMANDS.find((candidate) => candidate.name === name);
-  if (name !== undefined && command === undefined)
-    return reportFailure(unknownCommand(name), command);
-  console.log(command === undefined ? programHelp(COMMANDS) : commandHelp(command));
-  return 0;
+  try {
+    if (command === undefined) throw unknownCommand(name);
+    console.log(commandHelp(chosen(command, rest).command));
+    return 0;
+  } catch (error) {
+    return reportFailure(error, command);
+  }
 }
 
 function unknownCommand(name: string): UsageError {

@@ -39,13 +39,29 @@ describe('help and version', () => {
   test('--help lists every command; each explains itself in both ways', async () => {
     const program = await quorate(['--help']);
     expect(program.code).toBe(0);
-    for (const name of ['start', 'shell', 'cluster']) {
+    for (const name of ['start', 'shell', 'cluster', 'migrate']) {
       expect(program.stdout).toContain(`\n  ${name} `);
       const help = await quorate([name, '--help']);
       expect(help).toMatchObject({ code: 0, stderr: '' });
       expect(help.stdout).toMatch(new RegExp(`^usage: quorate ${name} `));
       expect(help.stdout).toContain('examples:');
       expect(await quorate(['help', name])).toEqual(help);
+    }
+  });
+
+  test('a group lists its commands, and each of them explains itself', async () => {
+    const group = await quorate(['migrate', '--help']);
+    expect(group).toMatchObject({ code: 0, stderr: '' });
+    expect(await quorate(['help', 'migrate'])).toEqual(group);
+    const names = [...group.stdout.matchAll(/^ {2}([a-z-]+) {2}/gm)].map(([, name]) =>
+      String(name),
+    );
+    expect(names).toEqual(expect.arrayContaining(['status', 'hold', 'exclude']));
+    for (const name of names) {
+      const help = await quorate(['migrate', name, '--help']);
+      expect(help).toMatchObject({ code: 0, stderr: '' });
+      expect(help.stdout).toMatch(new RegExp(`^usage: quorate migrate ${name}[ \n]`));
+      expect(await quorate(['help', 'migrate', name])).toEqual(help);
     }
   });
 
@@ -105,6 +121,14 @@ describe('wrong use ends with 2, says what is wrong, prints the usage', () => {
     [['cluster', 'add', '-s', '127.0.0.1:9001', 'x', '127.0.0.1:9002'], 'ID must be a number'],
     [['cluster', 'remove', '-s', '127.0.0.1:9001'], 'name the member'],
     [['cluster', 'assign', '-s', '127.0.0.1:9001', '5', 'king'], 'the role must be'],
+    [['migrate'], 'say what to do'],
+    [['migrate', '-s', '127.0.0.1:9001'], 'say what to do'],
+    [['migrate', 'frobnicate'], 'there is no "migrate frobnicate"'],
+    [['migrate', '-d', 'status', 'toString'], 'there is no "migrate toString"'],
+    [['migrate', 'status'], '--servers is required'],
+    [['migrate', '-s', '127.0.0.1:9001', 'status'], '--database is required'],
+    [['migrate', 'status', 'more', '-s', '127.0.0.1:9001'], 'one word too many'],
+    [['migrate', 'hold', '--local'], "Unknown option '--local'"],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await quorate(args);
     expect(stderr).toContain(message);
