@@ -1,4 +1,9 @@
-export { type ConnectOptions, connect } from './app/index.ts';
+export {
+  type ConnectOptions,
+  connect,
+  type MigrationsFromFolderOptions,
+  migrationsFromFolder,
+} from './app/index.ts';
 export { type LogIndex, type Outcome, QuorateError, type Value } from './base/index.ts';
 export type * from './client/index.ts';
 export {
@@ -8,6 +13,8 @@ export {
   type CodeStep,
   codeMigration,
   defineMigrations,
+  type FolderFormat,
+  type FolderOptions,
   Migrations,
   type MigrationsOptions,
   type SqlStep,

@@ -1,6 +1,11 @@
 export { parseAddress } from '../net/index.ts';
 export { type ConnectOptions, connect } from './connect.ts';
 export { recordText } from './logging.ts';
+export {
+  type MigrationsFromFolderOptions,
+  migrationFiles,
+  migrationsFromFolder,
+} from './migration-files.ts';
 export type {
   LogRecord,
   LogSink,
