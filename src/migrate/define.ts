@@ -16,9 +16,12 @@ export interface MigrationsOptions {
 export class Migrations {
   readonly namespace: string;
   readonly program: Program;
+  readonly #options: MigrationsOptions;
   readonly #steps: ReadonlyMap<string, Step>;
 
-  constructor({ namespace = 'app', entries, servesFrom }: MigrationsOptions) {
+  constructor(options: MigrationsOptions) {
+    const { namespace = 'app', entries, servesFrom } = options;
+    this.#options = options;
     this.namespace = namespace;
     this.#steps = new Map(entries.map((step) => [step.name, step]));
     this.program = new Program({
@@ -30,6 +33,24 @@ export class Migrations {
 
   step(name: string): Step | undefined {
     return this.#steps.get(name);
+  }
+
+  /** The same migrations, of which this program applies only those with these names; what it declares stays the whole list. */
+  applyingOnly(names: ReadonlySet<string>): Migrations {
+    return new LimitedMigrations(this.#options, names);
+  }
+}
+
+class LimitedMigrations extends Migrations {
+  readonly #names: ReadonlySet<string>;
+
+  constructor(options: MigrationsOptions, names: ReadonlySet<string>) {
+    super(options);
+    this.#names = names;
+  }
+
+  override step(name: string): Step | undefined {
+    return this.#names.has(name) ? super.step(name) : undefined;
   }
 }
 

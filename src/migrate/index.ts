@@ -8,6 +8,7 @@ export {
   type MigrationFiles,
   type MigrationFolder,
 } from './folder-types.ts';
+export { allowedNames, type Goal, goalState, hasApplied } from './goal.ts';
 export { openSchema, type SchemaIdentity } from './open-schema.ts';
 export { type Decision, operate } from './operate.ts';
 export {
@@ -30,3 +31,4 @@ export {
   type StepOptions,
   sqlMigration,
 } from './steps.ts';
+export { type Obstacle, type Wait, waitsOf } from './waits.ts';

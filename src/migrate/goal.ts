@@ -1,0 +1,70 @@
+import type { NamespaceReport } from '../client/index.ts';
+import { inLine } from '../schema/index.ts';
+import type { Migrations } from './define.ts';
+
+/** How far migrations are to be applied. */
+export interface Goal {
+  /** Up to this one. Default: all of them. */
+  readonly to?: string | undefined;
+  /** 'expand': only what older code survives, so that every release that runs now goes on. */
+  readonly phase: 'expand' | 'all';
+}
+
+/** Names that may be applied on the way to a goal. */
+export function allowedNames({ program }: Migrations, { to, phase }: Goal): ReadonlySet<string> {
+  const { entries } = program.manifest;
+  const last = to === undefined ? entries.length : entries.findIndex(({ name }) => name === to) + 1;
+  return new Set(
+    entries
+      .slice(0, last)
+      .filter(({ kind }) => phase === 'all' || kind === 'expand' || kind === 'data')
+      .map(({ name }) => name),
+  );
+}
+
+/**
+ * Whether a goal is reached; otherwise whether it ever can be: `barred` names what comes before it and is not in the phase. `report` must
+ * be of the same migrations.
+ */
+export function goalState(
+  migrations: Migrations,
+  goal: Goal,
+  report: NamespaceReport,
+): { readonly reached: boolean; readonly barred?: string } {
+  const { program } = migrations;
+  const allowed = allowedNames(migrations, goal);
+  const missing = program.manifest.entries.filter(
+    ({ name }) => !hasApplied(migrations, report, name),
+  );
+  const barred = missing.find((entry) => inLine(entry) && !allowed.has(entry.name))?.name;
+  if (goal.to !== undefined) {
+    if (missing.every(({ name }) => name !== goal.to)) return { reached: true };
+    const before = barred !== undefined && isBefore(migrations, barred, goal.to);
+    return { reached: false, ...(before ? { barred } : {}) };
+  }
+  const left = missing.filter(
+    ({ name }) =>
+      allowed.has(name) && !(barred !== undefined && isBefore(migrations, barred, name)),
+  );
+  return { reached: left.length === 0 };
+}
+
+function isBefore({ program }: Migrations, first: string, second: string): boolean {
+  const { entries } = program.manifest;
+  const at = (wanted: string): number => entries.findIndex(({ name }) => name === wanted);
+  return at(first) < at(second);
+}
+
+/** Whether a migration of the list is applied, as the database has reported it. */
+export function hasApplied(migrations: Migrations, report: NamespaceReport, name: string): boolean {
+  const { program } = migrations;
+  const ordinal = program.ordinal(name);
+  if (ordinal !== undefined) return ordinal <= report.version;
+  const entry = program.entry(name);
+  // A contract comes next as soon as all before it is applied: it is one of those that come next, or done.
+  return (
+    entry !== undefined &&
+    !report.pending.includes(name) &&
+    program.needed(entry).every((needed) => hasApplied(migrations, report, needed))
+  );
+}

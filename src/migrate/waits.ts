@@ -1,0 +1,82 @@
+import type { NamespaceStatus, ParticipantStatus, PendingStatus } from './status.ts';
+
+/** Attempts after which a migration is not tried again by itself (`machine/schema-readiness.ts`). */
+const ATTEMPTS_MAX = 3;
+
+/** What a migration waits for. */
+export type Obstacle =
+  /** Participants whose code would not survive it. */
+  | 'older-code'
+  /** An operator who holds all migrations. */
+  | 'hold'
+  /** An operator who says that it may break older code. */
+  | 'finalize'
+  /** Somebody who finds out why it fails. */
+  | 'repair';
+
+/** One reason why a migration does not begin, with what would end it. */
+export interface Wait {
+  readonly namespace: string;
+  readonly migration: string;
+  readonly obstacle: Obstacle;
+  /** Who is waited for; empty when it is an operator. */
+  readonly participants: readonly ParticipantStatus[];
+  /** In words. */
+  readonly why: string;
+  /** Arguments of `quorate migrate` that would resolve it, any order. */
+  readonly commands: readonly (readonly string[])[];
+}
+
+/**
+ * What the next migrations of a namespace wait for. `members`: ids of the members of the cluster, when they are known; nodes that are
+ * none do not count.
+ */
+export function waitsOf(status: NamespaceStatus, members?: ReadonlySet<string>): readonly Wait[] {
+  return status.pending.flatMap((pending) => waitsOfOne(status, pending, members));
+}
+
+function waitsOfOne(
+  { namespace, participants, controls }: NamespaceStatus,
+  { name, kind, blockedBy, attempts, error }: PendingStatus,
+  members: ReadonlySet<string> | undefined,
+): Wait[] {
+  const waits: Wait[] = [];
+  const add = (
+    obstacle: Obstacle,
+    why: string,
+    commands: readonly (readonly string[])[],
+    who: readonly ParticipantStatus[] = [],
+  ): void => {
+    waits.push({ namespace, migration: name, obstacle, participants: who, why, commands });
+  };
+  const { hold } = controls;
+  if (hold !== undefined) {
+    add('hold', `an operator holds all migrations${hold === '' ? '' : ` (${hold})`}`, [
+      ['release'],
+    ]);
+  }
+  const barrier = kind === 'contract' || kind === 'breaking';
+  const finalized = controls.finalized === '*' || controls.finalized === name;
+  if (barrier && controls['finalize-policy'] === 'manual' && !finalized) {
+    add('finalize', 'it breaks older code, and an operator has to allow that', [
+      ['finalize', name],
+    ]);
+  }
+  if (attempts >= ATTEMPTS_MAX) {
+    add('repair', `it failed ${attempts} times, the last time with: ${error}`, [['repair', name]]);
+  }
+  const who = participants.filter(
+    (each) =>
+      blockedBy.includes(each.id) && (each.kind !== 'node' || members?.has(each.id) !== false),
+  );
+  if (who.length > 0) {
+    const commands = who.map(({ id }) => ['exclude', id]);
+    add(
+      'older-code',
+      'their code would break; upgrade them, or exclude who is gone',
+      commands,
+      who,
+    );
+  }
+  return waits;
+}
