@@ -1,10 +1,17 @@
 import type { Command } from './command.ts';
 import { decisionCommands } from './migrate-decide.ts';
 import { statusCommand } from './migrate-status.ts';
+import { upCommand } from './migrate-up.ts';
+import { waitCommand } from './migrate-wait.ts';
 import { commandGroup } from './subcommand.ts';
 
 /** The commands of `quorate migrate`, in the order in which the help shows them. */
-const MIGRATE_COMMANDS: readonly Command[] = [statusCommand, ...decisionCommands];
+const MIGRATE_COMMANDS: readonly Command[] = [
+  statusCommand,
+  upCommand,
+  waitCommand,
+  ...decisionCommands,
+];
 
 /** `quorate migrate …`: schema migrations, and what operators decide about them. */
 export const migrateCommand = commandGroup(

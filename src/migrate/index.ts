@@ -11,6 +11,7 @@ export {
 export { allowedNames, type Goal, goalState, hasApplied } from './goal.ts';
 export { openSchema, type SchemaIdentity } from './open-schema.ts';
 export { type Decision, operate } from './operate.ts';
+export { type PreflightReport, preflight } from './preflight.ts';
 export {
   type AppliedStatus,
   isOperatorAction,

@@ -1,0 +1,186 @@
+import { connect } from '../app/index.ts';
+import type { QuorateError } from '../base/index.ts';
+import type { CallOptions, NamespaceReport, SchemaEvent } from '../client/index.ts';
+import { allowedNames, type Goal, goalState, type Migrations } from '../migrate/index.ts';
+import {
+  addressList,
+  type Command,
+  type CommandInput,
+  requiredOption,
+  textOption,
+  UsageError,
+} from './command.ts';
+import {
+  atMostWords,
+  DATABASE_OPTIONS,
+  JSON_OPTION,
+  NAMESPACE_OPTION,
+  withDatabase,
+} from './migrate-common.ts';
+import { eventJson, eventText } from './migrate-event-text.ts';
+import { EXIT, EXIT_TEXT, follow, type Step } from './migrate-follow.ts';
+import { lookAt } from './migrate-look.ts';
+import { declaredMigrations, SOURCE_OPTIONS } from './migrate-source.ts';
+import { standardScreen, untilStopped } from './migrate-terminal.ts';
+import { TIMEOUT_OPTION, timeoutOf } from './migrate-timeout.ts';
+import { View } from './migrate-view.ts';
+import { whereOf } from './migrate-where.ts';
+
+/** `quorate migrate up`. */
+export const upCommand: Command = {
+  name: 'up',
+  summary: 'apply migrations, and wait for what is in the way',
+  usage: 'quorate migrate up -m PATH -s HOST:PORT,… -d DATABASE [options]',
+  description: [
+    'Takes part like a copy of the application that knows these migrations: applies what may be applied, and waits for the rest while it says who is',
+    'waited for and which command would help. Ctrl-C leaves in order, at any time. Old copies that run on keep what breaks them from being applied.',
+    EXIT_TEXT,
+  ].join('\n'),
+  options: {
+    ...DATABASE_OPTIONS,
+    ...SOURCE_OPTIONS,
+    ...NAMESPACE_OPTION,
+    to: { type: 'string', value: 'NAME', help: 'up to this migration; default: all' },
+    phase: {
+      type: 'string',
+      value: 'expand|all',
+      help: 'expand: only what older code survives; default: all',
+    },
+    release: { type: 'string', value: 'TEXT', help: 'kept in the history, for people' },
+    ...TIMEOUT_OPTION,
+    ...JSON_OPTION,
+  },
+  examples: [
+    'quorate migrate up -m migrations -s 127.0.0.1:9001 -d app',
+    'quorate migrate up -m dist/migrations.js -s 127.0.0.1:9001 -d app --phase expand --timeout 60',
+  ],
+  run: runUp,
+};
+
+async function runUp(input: CommandInput): Promise<number> {
+  atMostWords(input, 0);
+  const goal = goalOf(input);
+  const timeoutMs = timeoutOf(input);
+  const declared = await declaredMigrations(input);
+  const wanted = goal.to === undefined ? declared : declared.filter((each) => knows(each, goal));
+  if (wanted.length === 0)
+    throw new UsageError(`no migration is named "${goal.to}" in --migrations`);
+  if (wanted.some((each) => goal.to !== undefined && !allowedNames(each, goal).has(goal.to))) {
+    throw new UsageError(`"${goal.to}" breaks older code, so it is not in the phase expand`);
+  }
+  return await withDatabase(input, (database) =>
+    untilStopped((signal) => new Up(input, wanted, goal).run({ database, timeoutMs, signal })),
+  );
+}
+
+function knows(migrations: Migrations, { to }: Goal): boolean {
+  return to !== undefined && migrations.step(to) !== undefined;
+}
+
+function goalOf(input: CommandInput): Goal {
+  const phase = textOption(input, 'phase') ?? 'all';
+  if (phase !== 'all' && phase !== 'expand') throw new UsageError('--phase must be expand or all');
+  return { phase, to: textOption(input, 'to') };
+}
+
+interface Run {
+  /** A second connection for looking: sessions of a participant that waits are refused. */
+  readonly database: Parameters<Parameters<typeof withDatabase>[1]>[0];
+  readonly timeoutMs: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** One run of `up`. */
+class Up {
+  readonly #input: CommandInput;
+  readonly #wanted: readonly Migrations[];
+  readonly #goal: Goal;
+  readonly #view: View;
+  readonly #refusals = new Map<string, string>();
+  #failure: string | undefined;
+
+  constructor(input: CommandInput, wanted: readonly Migrations[], goal: Goal) {
+    this.#input = input;
+    this.#wanted = wanted;
+    this.#goal = goal;
+    this.#view = new View(standardScreen, input.values.json === true);
+  }
+
+  async run({ database, timeoutMs, signal }: Run): Promise<number> {
+    const input = this.#input;
+    const participant = connect({
+      servers: addressList(requiredOption(input, 'servers'), '--servers'),
+      database: requiredOption(input, 'database'),
+      schema: {
+        migrations: this.#wanted.map((each) => each.applyingOnly(allowedNames(each, this.#goal))),
+        release: textOption(input, 'release'),
+        onEvent: (event) => this.#onEvent(event),
+      },
+    });
+    try {
+      const end = await follow({
+        ...{ view: this.#view, where: whereOf(input), timeoutMs, signal },
+        look: async (options) => {
+          const reports = participant.schema?.reports ?? [];
+          const step = await this.#look(database, reports, options);
+          if (step.waits.length > 0) participant.schema?.poke();
+          return step;
+        },
+      });
+      return EXIT[end];
+    } finally {
+      await participant.close();
+    }
+  }
+
+  async #look(
+    database: Run['database'],
+    reports: readonly NamespaceReport[],
+    options: CallOptions,
+  ): Promise<Step> {
+    const states = this.#wanted.map((each) => {
+      const report = reports.find(({ namespace }) => namespace === each.namespace);
+      return report === undefined ? { reached: false } : goalState(each, this.#goal, report);
+    });
+    const found = await lookAt(database, undefined, options);
+    const own = new Set(this.#wanted.map(({ namespace }) => namespace));
+    const look = {
+      statuses: found.statuses.filter(({ namespace }) => own.has(namespace)),
+      waits: found.waits.filter(
+        (wait) => own.has(wait.namespace) && this.#isWanted(wait.migration),
+      ),
+      refusals: this.#refusals,
+    };
+    if (this.#failure !== undefined) return { ...look, end: 'failed', text: this.#failure };
+    const barred = states.find((each) => 'barred' in each && each.barred !== undefined);
+    if (barred !== undefined && 'barred' in barred) {
+      const text = `${barred.barred} comes before it and is not in the phase expand: say --phase all`;
+      return { ...look, end: 'blocked', text };
+    }
+    return states.every(({ reached }) => reached) ? { ...look, end: 'reached' } : look;
+  }
+
+  #isWanted(name: string): boolean {
+    return this.#wanted.some((each) => allowedNames(each, this.#goal).has(name));
+  }
+
+  #onEvent(event: SchemaEvent): void {
+    if (event.kind === 'blocked') {
+      const { code, message } = event.error;
+      if (this.#refusals.get(event.name) === message) return;
+      // Any other reason passes with what this program does itself.
+      if (code === 'MIGRATION_BLOCKED' || code === 'MIGRATION_HELD') {
+        this.#refusals.set(event.name, message);
+      } else this.#refusals.delete(event.name);
+    } else if (event.kind === 'committed' || event.kind === 'superseded') {
+      this.#refusals.delete(event.name);
+    } else if (event.kind === 'failed' || event.kind === 'refused') {
+      this.#failure ??= failureText(event.error);
+    }
+    this.#view.event(eventText(event), eventJson(event));
+  }
+}
+
+function failureText(error: QuorateError): string {
+  return `${error.code}: ${error.message}`;
+}

@@ -1,0 +1,36 @@
+import type { CommandInput } from './command.ts';
+import { textOption } from './command.ts';
+
+/** How commands that are shown to people find the same database. */
+export interface Where {
+  readonly servers: string;
+  readonly database: string;
+}
+
+export function whereOf(input: CommandInput): Where {
+  const { servers = '', database = '' } = {
+    servers: textOption(input, 'servers'),
+    database: textOption(input, 'database'),
+  };
+  return { servers, database };
+}
+
+/** A command of `quorate migrate`, ready to be pasted into a shell. */
+export function migrateLine(
+  words: readonly string[],
+  namespace: string,
+  { servers, database }: Where,
+): string {
+  return [
+    ...['quorate', 'migrate', ...words, '-s', servers, '-d', database],
+    ...(namespace === 'app' ? [] : ['-n', namespace]),
+  ]
+    .map(quoted)
+    .join(' ');
+}
+
+const PLAIN = /^[A-Za-z0-9_.,:/@%+=-]+$/;
+
+function quoted(word: string): string {
+  return PLAIN.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

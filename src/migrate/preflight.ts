@@ -1,0 +1,189 @@
+import { QuorateError } from '../base/index.ts';
+import {
+  type CallOptions,
+  type Database,
+  type NamespaceReport,
+  schemaAccess,
+} from '../client/index.ts';
+import {
+  hasBarrier,
+  inLine,
+  type ManifestEntry,
+  type Program,
+  parseManifest,
+  survives,
+} from '../schema/index.ts';
+import type { Migrations } from './define.ts';
+import { hasApplied } from './goal.ts';
+import { SchemaClient } from './schema-client.ts';
+import { type NamespaceStatus, schemaStatus } from './status.ts';
+import { type Wait, waitsOf } from './waits.ts';
+
+/** What would become of a build that starts now, in one namespace. */
+export interface PreflightReport {
+  readonly namespace: string;
+  /** 'fine': it serves at once, or as soon as it has applied what it may apply; 'waits': others come first; 'refused': never. */
+  readonly verdict: 'fine' | 'waits' | 'refused';
+  /** It could serve the database as it is now. */
+  readonly canServe: boolean;
+  /** Of the database; undefined when the build is refused. */
+  readonly version: number | undefined;
+  /** Why it cannot serve now, and as which error; '' when it can. */
+  readonly code: string;
+  readonly reason: string;
+  /** What it would apply, in its order. */
+  readonly pending: readonly { readonly name: string; readonly kind: string }[];
+  /** What that would wait for; waits of contracts do not keep the build from serving. */
+  readonly waits: readonly Wait[];
+}
+
+const REFUSED = new Set([
+  'SCHEMA_TOO_NEW',
+  'SCHEMA_DIVERGED',
+  'SCHEMA_EPOCH_GAP',
+  'CHECKSUM_MISMATCH',
+]);
+
+/**
+ * Asks a database what would become of a build with these migrations, before it is deployed: whether it could serve, what it would apply, and who
+ * would be waited for. Nothing is written. Needs a leader. Throws QuorateError.
+ * @example const [report] = await preflight(database, [migrations]);
+ */
+export async function preflight(
+  database: Database,
+  migrations: readonly Migrations[],
+  options: CallOptions & { readonly members?: ReadonlySet<string> | undefined } = {},
+): Promise<readonly PreflightReport[]> {
+  const { members, ...call } = options;
+  const client = new SchemaClient(schemaAccess(database));
+  const statuses = await schemaStatus(database, call);
+  const programs = statuses.length === 0 ? new Map() : await activePrograms(database, call);
+  const reports: PreflightReport[] = [];
+  for (const each of migrations) {
+    const answer = await pretend(client, each, call);
+    if (answer instanceof QuorateError) {
+      reports.push(refusal(each, answer, statuses));
+      continue;
+    }
+    const status = statuses.find(({ namespace }) => namespace === each.namespace);
+    const active = programs.get(each.namespace) ?? [];
+    reports.push(forecast(each, answer, { status, active, members }));
+  }
+  return reports;
+}
+
+async function pretend(
+  client: SchemaClient,
+  migrations: Migrations,
+  call: CallOptions,
+): Promise<NamespaceReport | QuorateError> {
+  // Nobody is registered under this name: the request only asks.
+  const participant = { id: 'preflight', kind: 'client', boot: 'preflight', release: '' } as const;
+  try {
+    const { namespaces } = await client.register(participant, [migrations], {
+      ...call,
+      pretend: true,
+    });
+    const [report] = namespaces;
+    if (report !== undefined) return report;
+    throw new QuorateError('PROTOCOL', 'an answer about the schema has another form than expected');
+  } catch (error) {
+    if (error instanceof QuorateError && REFUSED.has(error.code)) return error;
+    throw error;
+  }
+}
+
+interface Active {
+  readonly id: string;
+  readonly program: Program | undefined;
+}
+
+/** What the active participants of each namespace know. */
+async function activePrograms(
+  database: Database,
+  call: CallOptions,
+): Promise<ReadonlyMap<string, readonly Active[]>> {
+  const rows = await database.query(
+    `select m.ns, m.id, p.body from __quorate_schema_member m left join __quorate_schema_manifest p on p.digest = m.manifest
+     where m.state = 'active' order by m.id`,
+    [],
+    call,
+  );
+  const found = new Map<string, Active[]>();
+  for (const { ns, id, body } of rows) {
+    const program = body === null ? undefined : parseManifest(String(body));
+    const namespace = String(ns);
+    found.set(namespace, [...(found.get(namespace) ?? []), { id: String(id), program }]);
+  }
+  return found;
+}
+
+function refusal(
+  { namespace }: Migrations,
+  { code, message }: QuorateError,
+  statuses: readonly NamespaceStatus[],
+): PreflightReport {
+  const last = statuses.find((each) => each.namespace === namespace)?.applied[0];
+  // The release in between is one that follows what was applied last, and knows where this build begins.
+  const gap =
+    code === 'SCHEMA_EPOCH_GAP' && last !== undefined
+      ? `; the last migration applied is ${last.name}, at ${new Date(last.finishedMs).toISOString()} by ${last.by}` +
+        (last.release === '' ? '' : ` of release ${last.release}`)
+      : '';
+  return {
+    ...{ namespace, verdict: 'refused', canServe: false, version: undefined },
+    ...{ code, reason: `${message}${gap}`, pending: [], waits: [] },
+  };
+}
+
+function forecast(
+  migrations: Migrations,
+  report: NamespaceReport,
+  {
+    status,
+    active,
+    members,
+  }: {
+    readonly status: NamespaceStatus | undefined;
+    readonly active: readonly Active[];
+    readonly members: ReadonlySet<string> | undefined;
+  },
+): PreflightReport {
+  const { namespace, version, canServe, code, reason } = report;
+  const missing = migrations.program.manifest.entries.filter(
+    ({ name }) => !hasApplied(migrations, report, name),
+  );
+  const waits = status === undefined ? [] : waitsOf(expected(status, missing, active), members);
+  const inTheWay = waits.some(({ migration }) => {
+    const entry = migrations.program.entry(migration);
+    const ordinal = migrations.program.ordinal(migration);
+    return entry !== undefined && inLine(entry) && (ordinal ?? 0) <= migrations.program.min;
+  });
+  return {
+    ...{ namespace, verdict: !canServe && inTheWay ? 'waits' : 'fine', canServe, version },
+    ...{ code, reason, waits },
+    pending: missing.map(({ name, kind }) => ({ name, kind })),
+  };
+}
+
+/** The status as it would be if all that the build would apply came next. */
+function expected(
+  status: NamespaceStatus,
+  missing: readonly ManifestEntry[],
+  active: readonly Active[],
+): NamespaceStatus {
+  return {
+    ...status,
+    pending: missing.map((entry) => {
+      const known = status.pending.find(({ name }) => name === entry.name);
+      const waiting = active.filter(
+        ({ program }) => program === undefined || !survives(program, entry),
+      );
+      return {
+        ...{ name: entry.name, kind: entry.kind, attempts: known?.attempts ?? 0 },
+        ...{ error: known?.error ?? '', done: known?.done ?? 0 },
+        blockedBy: hasBarrier(entry) ? waiting.map(({ id }) => id) : [],
+      };
+    }),
+  };
+}
