@@ -1,6 +1,5 @@
 import { QuorateError } from '../base/index.ts';
-import { firstKeyword, isBlank, splitStatements, tokens } from '../sql/index.ts';
-import { unquoted } from './schema-fingerprint.ts';
+import { firstKeyword, isBlank, splitStatements, tokens, unquoted } from '../sql/index.ts';
 
 /** A migration's text, taken apart. */
 export interface SchemaScript {

@@ -1,4 +1,5 @@
 export * from './blank.ts';
+export * from './canonical-schema.ts';
 export * from './format-table.ts';
 export * from './quote.ts';
 export * from './statements.ts';
