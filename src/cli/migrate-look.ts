@@ -21,7 +21,7 @@ export async function lookAt(
 }
 
 /** Nodes that are no members do not count; a cluster that cannot be asked leaves all of them in. */
-async function memberIds(
+export async function memberIds(
   { cluster }: ClusterDatabase,
   options: CallOptions,
 ): Promise<ReadonlySet<string> | undefined> {

@@ -1,7 +1,9 @@
 import type { Command } from './command.ts';
 import { decisionCommands } from './migrate-decide.ts';
+import { preflightCommand } from './migrate-preflight.ts';
 import { statusCommand } from './migrate-status.ts';
 import { upCommand } from './migrate-up.ts';
+import { verifyCommand } from './migrate-verify.ts';
 import { waitCommand } from './migrate-wait.ts';
 import { commandGroup } from './subcommand.ts';
 
@@ -10,6 +12,8 @@ const MIGRATE_COMMANDS: readonly Command[] = [
   statusCommand,
   upCommand,
   waitCommand,
+  preflightCommand,
+  verifyCommand,
   ...decisionCommands,
 ];
 

@@ -1,4 +1,4 @@
-import { digestOf, RESERVED_PREFIX } from '../schema/index.ts';
+import { digestOf, isInternalName } from '../schema/index.ts';
 import { canonicalSchema } from '../sql/index.ts';
 import { type SchemaSql, text } from './schema-sql.ts';
 
@@ -10,11 +10,6 @@ export function schemaFingerprint(sql: SchemaSql): string {
   const rows = sql
     .rows('select type, name, tbl_name, sql from sqlite_schema where sql is not null')
     .map((row) => [text(row[0]), text(row[1]), text(row[2]), text(row[3])] as const)
-    .filter(([, name]) => !isInternal(name));
+    .filter(([, name]) => !isInternalName(name));
   return digestOf(canonicalSchema(rows));
-}
-
-function isInternal(name: string): boolean {
-  const lowered = name.toLowerCase();
-  return lowered.startsWith('sqlite_') || lowered.startsWith(RESERVED_PREFIX);
 }

@@ -12,6 +12,7 @@ export { allowedNames, type Goal, goalState, hasApplied } from './goal.ts';
 export { openSchema, type SchemaIdentity } from './open-schema.ts';
 export { type Decision, operate } from './operate.ts';
 export { type PreflightReport, preflight } from './preflight.ts';
+export { type RebuildOptions, rebuildTable } from './rebuild.ts';
 export {
   type AppliedStatus,
   isOperatorAction,
@@ -32,4 +33,5 @@ export {
   type StepOptions,
   sqlMigration,
 } from './steps.ts';
+export { type Finding, type FindingKind, type VerifyOptions, verifySchema } from './verify.ts';
 export { type Obstacle, type Wait, waitsOf } from './waits.ts';

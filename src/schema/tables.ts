@@ -1,6 +1,12 @@
 /** Names that belong to the engine. */
 export const RESERVED_PREFIX = '__quorate_';
 
+/** Whether a name is one of the engine or of SQLite itself, and no part of what migrations make. */
+export function isInternalName(name: string): boolean {
+  const lowered = name.toLowerCase();
+  return lowered.startsWith('sqlite_') || lowered.startsWith(RESERVED_PREFIX);
+}
+
 /** What later versions may add is in `x`, a JSON object; `format` in the state says which keys are understood. */
 export const TABLES_FORMAT = 1;
 

@@ -1,0 +1,74 @@
+import { printable } from '../base/index.ts';
+import { type PreflightReport, preflight } from '../migrate/index.ts';
+import type { Command, CommandInput } from './command.ts';
+import {
+  atMostWords,
+  DATABASE_OPTIONS,
+  JSON_OPTION,
+  NAMESPACE_OPTION,
+  withDatabase,
+} from './migrate-common.ts';
+import { memberIds } from './migrate-look.ts';
+import { declaredMigrations, SOURCE_OPTIONS } from './migrate-source.ts';
+import { waitJson, waitLines } from './migrate-wait-text.ts';
+import { type Where, whereOf } from './migrate-where.ts';
+
+const EXITS = { fine: 0, waits: 3, refused: 4 } as const;
+
+/** `quorate migrate preflight`. */
+export const preflightCommand: Command = {
+  name: 'preflight',
+  summary:
+    'from a new build, before it is deployed: whether it could serve, and what it would wait for',
+  usage: 'quorate migrate preflight -m PATH -s HOST:PORT,… -d DATABASE [options]',
+  description: [
+    'Run it with the migrations of the build that is about to be deployed, against the cluster that runs. Nothing is written, nobody notices.',
+    'Exit codes: 0 it would serve, perhaps after applying what may be applied; 3 it would wait for others; 4 it would be refused.',
+  ].join('\n'),
+  options: { ...DATABASE_OPTIONS, ...SOURCE_OPTIONS, ...NAMESPACE_OPTION, ...JSON_OPTION },
+  examples: ['quorate migrate preflight -m migrations -s 127.0.0.1:9001 -d app'],
+  run: runPreflight,
+};
+
+async function runPreflight(input: CommandInput): Promise<number> {
+  atMostWords(input, 0);
+  const migrations = await declaredMigrations(input);
+  const where = whereOf(input);
+  return await withDatabase(input, async (database) => {
+    const members = await memberIds(database, {});
+    const reports = await preflight(database, migrations, { members });
+    const json = reports.map(({ waits, ...report }) => ({
+      ...{ ...report, waits: waits.map((wait) => waitJson(wait, where)) },
+    }));
+    console.log(
+      input.values.json === true
+        ? JSON.stringify(json, undefined, 2)
+        : reports.flatMap((report) => preflightLines(report, where)).join('\n'),
+    );
+    return preflightExit(reports);
+  });
+}
+
+/** The exit code of the worst of the namespaces. */
+export function preflightExit(reports: readonly PreflightReport[]): number {
+  return Math.max(0, ...reports.map(({ verdict }) => EXITS[verdict]));
+}
+
+const VERDICTS = {
+  fine: 'this build would serve',
+  waits: 'this build would wait',
+  refused: 'this build would be REFUSED',
+} as const;
+
+/** What would become of a build, for people. */
+export function preflightLines(report: PreflightReport, where: Where): readonly string[] {
+  const { namespace, verdict, version, canServe, code, reason, pending, waits } = report;
+  const names = pending.map(({ name, kind }) => `${name} (${kind})`).join(', ');
+  const at = version === undefined ? '' : `version ${version}, `;
+  return [
+    printable(`${namespace}: ${at}${VERDICTS[verdict]}${canServe ? ', at once' : ''}`),
+    ...(verdict === 'refused' ? [printable(`  ${code}: ${reason}`)] : []),
+    ...(names === '' ? [] : [printable(`  it would apply: ${names}`)]),
+    ...waits.flatMap((wait) => waitLines(wait, where)).map((line) => `  ${line}`),
+  ];
+}

@@ -1,0 +1,60 @@
+import { chainOf, EMPTY_CHAIN } from '../schema/index.ts';
+import type { Migrations } from './define.ts';
+
+/** A row of the history. */
+export interface HistoryRow {
+  /** 0 for a contract. */
+  readonly version: number;
+  readonly name: string;
+  readonly checksum: string;
+  readonly chain: string;
+}
+
+/**
+ * What is wrong with a history in itself: each link follows from the one before it, and the state is its end. Rows in the order in which they
+ * were applied. Empty = nothing.
+ */
+export function brokenHistory(
+  rows: readonly HistoryRow[],
+  state: { readonly version: number; readonly chain: string },
+): readonly string[] {
+  const line = rows.filter(({ version }) => version > 0);
+  const problems: string[] = [];
+  let before: HistoryRow | undefined;
+  for (const row of line) {
+    // A history that was taken over in one piece begins with a link that cannot be recomputed.
+    const known = before?.chain ?? (row.version === 1 ? EMPTY_CHAIN : undefined);
+    if (before !== undefined && row.version !== before.version + 1) {
+      problems.push(`${row.name} has number ${row.version} after ${before.version}`);
+    }
+    if (known !== undefined && chainOf(known, row) !== row.chain) {
+      problems.push(`the link of ${row.name} does not follow from what is before it`);
+    }
+    before = row;
+  }
+  const end = before ?? { version: 0, chain: state.chain };
+  if (end.version !== state.version || end.chain !== state.chain) {
+    problems.push(`the history ends at ${end.version}, and the database says ${state.version}`);
+  }
+  return problems;
+}
+
+/** Where declared migrations differ from those that were applied. Empty = nowhere. */
+export function differences(
+  { program }: Migrations,
+  rows: readonly HistoryRow[],
+): readonly string[] {
+  return rows.flatMap(({ version, name, checksum }) => {
+    const own = version > 0 ? program.at(version) : program.entry(name);
+    if (own === undefined) {
+      const elsewhere = version > 0 && program.entry(name) !== undefined;
+      return elsewhere ? [`${name} was applied as number ${version} and has moved since`] : [];
+    }
+    if (own.name !== name) {
+      return [`number ${version} was applied as ${name} and is declared as ${own.name}`];
+    }
+    if (own.checksum === checksum) return [];
+    const [declared, applied] = [own.checksum, checksum].map((digits) => digits.slice(0, 12));
+    return [`${name} was edited after it was applied: checksum ${declared}…, applied ${applied}…`];
+  });
+}
