@@ -17,6 +17,8 @@ export {
   type FolderOptions,
   Migrations,
   type MigrationsOptions,
+  type RebuildOptions,
+  rebuildTable,
   type SqlStep,
   type Step,
   type StepOptions,

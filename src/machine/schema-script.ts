@@ -13,8 +13,11 @@ export interface SchemaScript {
   readonly renames: ReadonlyMap<string, string>;
   /** It creates, alters or drops something. */
   readonly definesSchema: boolean;
+  /** Statement → table that it drops, and whose indexes and triggers are made again at the end (`-- quorate: recreate = TABLE`). */
+  readonly recreates: ReadonlyMap<number, string>;
 }
 
+const RECREATE = /^--[ \t]*quorate:[ \t]*recreate[ \t]*=[ \t]*(.*?)[ \t]*$/gim;
 const DEFINING = new Set(['CREATE', 'ALTER', 'DROP']);
 const TRANSACTION = new Set(['BEGIN', 'COMMIT', 'END']);
 /** They act outside of a transaction only, so they are lifted out of the text. */
@@ -30,6 +33,8 @@ export function schemaScript(sql: string): SchemaScript {
   const names = new Set<string>();
   const dropped = new Set<string>();
   const renames = new Map<string, string>();
+  const recreated = new Set([...sql.matchAll(RECREATE)].map(([, table]) => table?.toLowerCase()));
+  const recreates = new Map<number, string>();
   let foreignKeysOff = false;
   let legacyAlterTable = false;
   let definesSchema = false;
@@ -54,7 +59,11 @@ export function schemaScript(sql: string): SchemaScript {
       }
     }
     if (DEFINING.has(keyword)) definesSchema = true;
-    if (keyword === 'DROP' && words[1] === 'table') dropped.add(words.at(-1) ?? '');
+    if (keyword === 'DROP' && words[1] === 'table') {
+      const table = words.at(-1) ?? '';
+      dropped.add(table);
+      if (recreated.has(table)) recreates.set(statements.length, table);
+    }
     const to = words.indexOf('to');
     if (keyword === 'ALTER' && words[3] === 'rename' && to === 4) {
       renames.set(words[2] ?? '', words[5] ?? '');
@@ -62,7 +71,10 @@ export function schemaScript(sql: string): SchemaScript {
     statements.push(statement);
   }
   for (const name of renames.values()) if (dropped.has(name)) foreignKeysOff = true;
-  return { statements, foreignKeysOff, legacyAlterTable, names, renames, definesSchema };
+  return {
+    ...{ statements, foreignKeysOff, legacyAlterTable, names, renames, definesSchema },
+    recreates,
+  };
 }
 
 /** Words, names and numbers of a statement, in lower case and without quotes; texts too, because SQLite takes 'p' for a name where one must stand. */

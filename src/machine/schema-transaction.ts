@@ -5,6 +5,7 @@ import { FINGERPRINT } from './schema-readiness.ts';
 import { runChecks, SafetyNet } from './schema-safety.ts';
 import type { SchemaScript } from './schema-script.ts';
 import { SchemaStore } from './schema-store.ts';
+import { TableObjects } from './schema-table-objects.ts';
 
 const SNIPPET_CHARACTERS = 120;
 
@@ -60,15 +61,19 @@ export class SchemaTransaction {
   run(script: SchemaScript): void {
     const { connection } = this.#store.sql;
     const { statements } = script;
+    const kept = new TableObjects(this.#store.sql);
     connection.privileged = false;
     try {
       for (const [i, statement] of statements.entries()) {
+        const table = script.recreates.get(i);
+        if (table !== undefined) kept.remember(table);
         try {
           connection.execute(statement);
         } catch (error) {
           throw atStatement(error, this.entry.name, statement, i, statements.length);
         }
       }
+      kept.recreate(this.entry.name);
     } finally {
       connection.privileged = true;
     }
