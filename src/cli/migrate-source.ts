@@ -47,7 +47,7 @@ export async function declaredMigrations(input: CommandInput): Promise<readonly 
   throw new UsageError(`${printable(path)} has no namespace "${namespace}", only ${names}`);
 }
 
-function formatOf(input: CommandInput): FolderFormat | undefined {
+export function formatOf(input: CommandInput): FolderFormat | undefined {
   const text = textOption(input, 'format');
   if (text === undefined) return undefined;
   const format = FOLDER_FORMATS.find((each) => each === text);

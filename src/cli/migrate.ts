@@ -1,5 +1,6 @@
 import type { Command } from './command.ts';
 import { decisionCommands } from './migrate-decide.ts';
+import { newCommand } from './migrate-new.ts';
 import { preflightCommand } from './migrate-preflight.ts';
 import { statusCommand } from './migrate-status.ts';
 import { upCommand } from './migrate-up.ts';
@@ -14,6 +15,7 @@ const MIGRATE_COMMANDS: readonly Command[] = [
   waitCommand,
   preflightCommand,
   verifyCommand,
+  newCommand,
   ...decisionCommands,
 ];
 
