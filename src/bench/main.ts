@@ -1,0 +1,93 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { arch, cpus, release } from 'node:os';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { contest, type Run } from './contest.ts';
+import { rateOf } from './figures.ts';
+import { chartOf, type Outcome, tableOf } from './report.ts';
+import { ALL_ROWS } from './rows.ts';
+import { Stage } from './stage.ts';
+
+const USAGE = `usage: npm run bench -- [options]
+
+Measures a cluster of three nodes as processes on this machine beside its peers, in turn, and prints a table of medians.
+  --rows ID,ID      only these rows (${ALL_ROWS.map(({ id }) => id).join(', ')})
+  --rounds N        runs of each in turn (default 5)
+  --seconds S       length of a run, after a warm-up of half of it (default 3)
+  --quick           the short rows, 1 round of 1 s
+  --dir DIRECTORY   where data is put; a real disk (default bench/data)
+  --out DIRECTORY   where results are put (default bench/results)
+
+Peers: C dqlite (Debian's libdqlite-dev and gcc) and better-sqlite3 (npm); what cannot be had is left out with a message.
+`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      rows: { type: 'string' },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      dir: { type: 'string', default: 'bench/data' },
+      out: { type: 'string', default: 'bench/results' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    return;
+  }
+  const rounds = positive(values.rounds, values.quick ? 1 : 5, '--rounds');
+  const seconds = positive(values.seconds, values.quick ? 1 : 3, '--seconds');
+  const wanted = values.rows?.split(',');
+  const unknown = wanted?.find((id) => !ALL_ROWS.some((row) => row.id === id));
+  if (unknown !== undefined) throw new Error(`no row is called ${unknown}; see --help`);
+  const rows = ALL_ROWS.filter(({ id, quick }) =>
+    wanted === undefined ? !values.quick || quick : wanted.includes(id),
+  );
+  const stage = new Stage(values.dir, (text) => console.error(text));
+  const interrupted = new Promise<never>((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => reject(new Error(`ended by ${signal}`)));
+    }
+  });
+  const outcomes: Outcome[] = [];
+  try {
+    for (const row of rows) {
+      const measured = async (): Promise<void> => {
+        const contestants = await row.contestants(stage, { seconds, warmUpSeconds: seconds / 2 });
+        const told = (name: string, run: Run): void =>
+          console.error(`  ${row.id} ${name}: ${Math.round(rateOf(run.figures))} each second`);
+        outcomes.push({ row, results: await contest(contestants, rounds, told) });
+      };
+      await Promise.race([measured(), interrupted]);
+    }
+  } finally {
+    await stage.close();
+  }
+  const machine = `${cpus().length} × ${cpus()[0]?.model ?? ''}, ${process.platform} ${release()} ${arch()}, Node ${process.version}`;
+  const command = `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim();
+  console.log(`${machine}\n${command}\n${rounds} rounds of ${seconds} s\n\n${tableOf(outcomes)}`);
+  mkdirSync(values.out, { recursive: true });
+  const plain = outcomes.map(({ row: { id, title, goals }, results }) => ({
+    ...{ id, title, goals },
+    results,
+  }));
+  const json = { machine, command, rounds, seconds, rows: plain };
+  writeFileSync(`${values.out}/table.json`, `${JSON.stringify(json, undefined, 2)}\n`);
+  writeFileSync(`${values.out}/table.svg`, chartOf(outcomes));
+}
+
+function positive(text: string | undefined, otherwise: number, name: string): number {
+  const value = text === undefined ? otherwise : Number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw new Error(`${name} takes a number above 0`);
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  },
+);

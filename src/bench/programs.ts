@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { type Figures, parseFigures } from './figures.ts';
+
+const run = promisify(execFile);
+
+/** Sources stay where they are: the build copies only TypeScript. */
+function source(path: string): string {
+  return fileURLToPath(new URL(`../../src/bench/peers/${path}`, import.meta.url));
+}
+
+/** What the light client does. */
+export interface ClientLoad {
+  readonly address: string;
+  readonly work: 'insert' | 'random' | 'select' | 'begin';
+  readonly connections: number;
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+}
+
+/** A client of the dqlite protocol in C, the same for every server. */
+export class LightClient {
+  readonly #program: string;
+
+  private constructor(program: string) {
+    this.#program = program;
+  }
+
+  /** Compiles it into a directory. Throws when there is no C compiler. */
+  static async build(directory: string): Promise<LightClient> {
+    const program = `${directory}/load`;
+    await run('gcc', ['-O2', '-o', program, source('load.c')]);
+    return new LightClient(program);
+  }
+
+  async load(load: ClientLoad, rows: number): Promise<Figures> {
+    const { address, work, connections, seconds, warmUpSeconds } = load;
+    const numbers = [connections, seconds, warmUpSeconds, rows].map(String);
+    const { stdout } = await run(this.#program, [address, 'bench', work, ...numbers], {
+      timeout: (seconds + warmUpSeconds + 60) * 1_000,
+    });
+    return parseFigures(stdout);
+  }
+}
+
+/** Compiles a node of C dqlite. Throws when there is no compiler or no libdqlite-dev. */
+export async function buildCNode(directory: string): Promise<string> {
+  const program = `${directory}/c-node`;
+  const main = fileURLToPath(new URL('../../test/interop/c-node/main.c', import.meta.url));
+  await run('gcc', ['-O2', '-o', program, main, '-ldqlite']);
+  return program;
+}
