@@ -98,6 +98,7 @@ class Up {
   readonly #view: View;
   readonly #refusals = new Map<string, string>();
   #failure: string | undefined;
+  #over = false;
 
   constructor(input: CommandInput, wanted: readonly Migrations[], goal: Goal) {
     this.#input = input;
@@ -129,6 +130,8 @@ class Up {
       });
       return EXIT[end];
     } finally {
+      // What is under way is still told; that it waits is no news any more.
+      this.#over = true;
       await participant.close();
     }
   }
@@ -177,6 +180,7 @@ class Up {
     } else if (event.kind === 'failed' || event.kind === 'refused') {
       this.#failure ??= failureText(event.error);
     }
+    if (this.#over && event.kind !== 'committed' && event.kind !== 'failed') return;
     this.#view.event(eventText(event), eventJson(event));
   }
 }

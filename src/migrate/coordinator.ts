@@ -23,6 +23,8 @@ const SERVING_MS = 5_000;
 const RETRY_MS = 250;
 const CALL = { timeoutMs: 30_000 };
 const HEX = 16;
+/** How long closing waits for an answer to a registration, and then to the leaving. */
+const LEAVE_MS = 2_000;
 
 /** Waiting does not help: other code, or an operator, is needed. */
 const FINAL = new Set(['SCHEMA_TOO_NEW', 'SCHEMA_DIVERGED', 'SCHEMA_EPOCH_GAP', 'BAD_MIGRATIONS']);
@@ -58,6 +60,7 @@ export class Coordinator {
   #verdict: Verdict | undefined;
   #reports: readonly NamespaceReport[] = [];
   #closed = false;
+  readonly #abandon = new AbortController();
   #timer: Timer | undefined;
   #wake: () => void = () => undefined;
   #running: Promise<void> | undefined;
@@ -115,9 +118,12 @@ export class Coordinator {
     this.#closed = true;
     this.poke();
     this.#settle(this.#verdict);
+    const { client, participant, clock } = this.#options;
+    // Without a leader a registration would keep its program from ending for as long as a call may take.
+    const late = clock.after(LEAVE_MS, () => this.#abandon.abort());
     await this.#running;
-    const { client, participant } = this.#options;
-    await client.leave(participant, { timeoutMs: 2_000 }).catch(passing);
+    late.cancel();
+    await client.leave(participant, { timeoutMs: LEAVE_MS }).catch(passing);
   }
 
   async #run(): Promise<void> {
@@ -126,6 +132,7 @@ export class Coordinator {
       try {
         waitMs = await this.#look();
       } catch (error) {
+        if (this.#abandon.signal.aborted) return;
         if (!(error instanceof QuorateError)) throw error;
         if (FINAL.has(error.code)) {
           this.#settle({ kind: 'refused', error });
@@ -151,7 +158,9 @@ export class Coordinator {
   async #look(): Promise<number> {
     const { client, participant, migrations, mode, onEvent } = this.#options;
     for (;;) {
-      const { declaration, namespaces } = await client.register(participant, migrations, CALL);
+      const { declaration, namespaces } = await client.register(participant, migrations, {
+        ...{ ...CALL, signal: this.#abandon.signal },
+      });
       client.declare(declaration);
       const changed = namespaces.some((report, i) => report.version !== this.#reports[i]?.version);
       this.#reports = namespaces;
