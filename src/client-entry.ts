@@ -20,6 +20,7 @@ export {
   type RebuildOptions,
   rebuildTable,
   type SqlStep,
+  type SquashedHistory,
   type Step,
   type StepOptions,
   sqlMigration,

@@ -4,6 +4,7 @@ import {
   isApplied,
   type ManifestEntry,
   mayNotRegister,
+  nextInLine,
   type Program,
   type SchemaState,
 } from '../schema/index.ts';
@@ -56,7 +57,7 @@ export function readiness(
 
 function checkOrder(program: Program, state: SchemaState, entry: ManifestEntry): void {
   const ordinal = program.ordinal(entry.name);
-  if (ordinal !== undefined && ordinal !== state.version + 1) {
+  if (ordinal !== undefined && nextInLine(program, state)?.name !== entry.name) {
     throw outOfOrder(
       entry,
       `it is number ${ordinal}, and the database is at version ${state.version}`,

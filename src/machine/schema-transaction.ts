@@ -121,6 +121,9 @@ export function record(
   const version = ordinal ?? state.version;
   // Not made from the chain before: a baseline may begin behind a squashed history.
   const chain = program.chain(version) ?? state.chain;
+  // With what a snapshot stands for, the contracts of that history are done.
+  const squashed = state.version < program.base ? program.manifest.base?.contracts : undefined;
+  const contracts = { ...state.contracts, ...squashed };
   const fingerprint = schemaFingerprint(sql);
   sql.rows(
     `insert into __quorate_schema_history (ns, version, name, kind, checksum, chain, run_id, direction, by_participant, release,
@@ -132,10 +135,7 @@ export function record(
     ...state,
     ...{ version, chain, fingerprint, phase: 'idle' },
     floor: entry.kind === 'breaking' ? version : state.floor,
-    contracts:
-      ordinal === undefined
-        ? { ...state.contracts, [entry.name]: entry.checksum }
-        : state.contracts,
+    contracts: ordinal === undefined ? { ...contracts, [entry.name]: entry.checksum } : contracts,
   });
   putControl(new SchemaStore(sql, ''), FINGERPRINT, fingerprint);
   store.forgetJob(entry.name);

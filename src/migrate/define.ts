@@ -1,6 +1,6 @@
 import { QuorateError } from '../base/index.ts';
-import { digestOf, type ManifestEntry, Program } from '../schema/index.ts';
-import type { Step } from './steps.ts';
+import { type Base, digestOf, inLine, type ManifestEntry, Program } from '../schema/index.ts';
+import type { SqlStep, Step } from './steps.ts';
 
 /** What a program declares. */
 export interface MigrationsOptions {
@@ -10,6 +10,17 @@ export interface MigrationsOptions {
   readonly entries: readonly Step[];
   /** Name of the migration from which on the program can serve; default: all but contracts. */
   readonly servesFrom?: string | undefined;
+  /** Where the list begins, when older migrations were taken out of it (`Migrations.baseAt`). */
+  readonly base?: SquashedHistory | undefined;
+}
+
+/**
+ * Migrations that a build no longer carries. A database that has them goes on; an older one is refused with SCHEMA_EPOCH_GAP, until a release in between
+ * has brought it there.
+ */
+export interface SquashedHistory extends Omit<Base, 'snapshot'> {
+  /** Makes an empty database what those migrations would have made it. */
+  readonly snapshot?: SqlStep | undefined;
 }
 
 /** The migrations of one namespace, as a program knows them. */
@@ -20,15 +31,46 @@ export class Migrations {
   readonly #steps: ReadonlyMap<string, Step>;
 
   constructor(options: MigrationsOptions) {
-    const { namespace = 'app', entries, servesFrom } = options;
+    const { namespace = 'app', entries, servesFrom, base } = options;
     this.#options = options;
     this.namespace = namespace;
-    this.#steps = new Map(entries.map((step) => [step.name, step]));
+    const snapshot = base?.snapshot;
+    const all = snapshot === undefined ? entries : [snapshot, ...entries];
+    this.#steps = new Map(all.map((step) => [step.name, step]));
     this.program = new Program({
       namespace,
       entries: entries.map(entryOf),
       ...(servesFrom === undefined ? {} : { servesFrom }),
+      ...(base === undefined
+        ? {}
+        : {
+            base: {
+              ...base,
+              snapshot: snapshot && { name: snapshot.name, checksum: checksumOf(snapshot) },
+            },
+          }),
     });
+  }
+
+  /**
+   * What a build must say in `base` that no longer carries this migration and all before it in the list. Throws QuorateError BAD_MIGRATIONS.
+   * @example console.log(JSON.stringify(migrations.baseAt('0040_orders')));
+   */
+  baseAt(name: string): Omit<Base, 'snapshot'> {
+    const { program } = this;
+    const { entries, base } = program.manifest;
+    const last = entries.findIndex((entry) => entry.name === name);
+    const squashed = entries.slice(0, last + 1);
+    const version = program.base + squashed.filter(inLine).length;
+    const chain = program.chain(version);
+    if (last < 0 || version === 0 || chain === undefined) {
+      throw new QuorateError('BAD_MIGRATIONS', `no history ends with ${name}`);
+    }
+    const contracts = squashed.filter((entry) => !inLine(entry)).map((e) => [e.name, e.checksum]);
+    return {
+      ...{ version, chain },
+      contracts: { ...base?.contracts, ...Object.fromEntries(contracts) },
+    };
   }
 
   step(name: string): Step | undefined {

@@ -1,4 +1,9 @@
-export { defineMigrations, Migrations, type MigrationsOptions } from './define.ts';
+export {
+  defineMigrations,
+  Migrations,
+  type MigrationsOptions,
+  type SquashedHistory,
+} from './define.ts';
 export { readFolder } from './folder.ts';
 export {
   FOLDER_FORMATS,

@@ -29,9 +29,19 @@ export interface Manifest {
   readonly namespace: string;
   readonly entries: readonly ManifestEntry[];
   /** What stood before the first entry, when older history was squashed. */
-  readonly base?: { readonly version: number; readonly chain: string } | undefined;
+  readonly base?: Base | undefined;
   /** Name of the oldest migration that must be applied before the program can serve; default: all that are no contracts. */
   readonly servesFrom?: string | undefined;
+}
+
+/** A history that a program no longer carries. */
+export interface Base {
+  readonly version: number;
+  readonly chain: string;
+  /** Contracts of it: name → checksum. All of them must be applied where the program starts. */
+  readonly contracts?: Readonly<Record<string, string>> | undefined;
+  /** What makes all of it at once in an empty database. */
+  readonly snapshot?: { readonly name: string; readonly checksum: string } | undefined;
 }
 
 /** The chain of an empty history. */
@@ -68,6 +78,8 @@ export class Program {
   readonly base: number;
   /** Ordinal of the last entry of the line. */
   readonly max: number;
+  /** What makes an empty database one of version `base`. */
+  readonly snapshot: ManifestEntry | undefined;
   /** Lowest version on which the program can serve. */
   readonly min: number;
   readonly #byName = new Map<string, ManifestEntry>();
@@ -83,6 +95,12 @@ export class Program {
     this.max = this.base + this.line.length;
     this.#chains = [manifest.base?.chain ?? EMPTY_CHAIN];
     check(manifest);
+    const { snapshot } = manifest.base ?? {};
+    this.snapshot = snapshot === undefined ? undefined : { ...snapshot, kind: 'breaking' };
+    if (this.snapshot !== undefined) {
+      this.#byName.set(this.snapshot.name, this.snapshot);
+      this.#ordinals.set(this.snapshot.name, this.base);
+    }
     for (const entry of manifest.entries) {
       if (this.#byName.has(entry.name)) throw bad(manifest, `two are named ${entry.name}`);
       this.#byName.set(entry.name, entry);
@@ -119,7 +137,16 @@ export class Program {
     return this.#byName.get(name);
   }
 
-  /** Ordinal of an entry of the line; undefined for contracts and unknown names. */
+  /** Checksum of a contract that the program has or had; undefined when it never knew it. */
+  contract(name: string): string | undefined {
+    const { contracts = {} } = this.manifest.base ?? {};
+    return (
+      this.#byName.get(name)?.checksum ??
+      (Object.hasOwn(contracts, name) ? contracts[name] : undefined)
+    );
+  }
+
+  /** Ordinal of an entry of the line, or of the snapshot; undefined for contracts and unknown names. */
   ordinal(name: string): number | undefined {
     return this.#ordinals.get(name);
   }
@@ -150,13 +177,24 @@ export function canonicalText(manifest: Manifest): string {
   const { namespace, base, servesFrom } = manifest;
   return JSON.stringify({
     namespace,
-    ...(base === undefined ? {} : { base: { version: base.version, chain: base.chain } }),
+    ...(base === undefined ? {} : { base: canonicalBase(base) }),
     ...(servesFrom === undefined ? {} : { servesFrom }),
     entries: manifest.entries.map(({ name, kind, checksum, after }) => ({
       ...{ name, kind, checksum },
       ...(after === undefined ? {} : { after: [...after] }),
     })),
   });
+}
+
+function canonicalBase({ version, chain, contracts = {}, snapshot }: Base): object {
+  const sorted = Object.entries(contracts).sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    ...{ version, chain },
+    ...(sorted.length === 0 ? {} : { contracts: Object.fromEntries(sorted) }),
+    ...(snapshot === undefined
+      ? {}
+      : { snapshot: { name: snapshot.name, checksum: snapshot.checksum } }),
+  };
 }
 
 function check(manifest: Manifest): void {
@@ -168,7 +206,13 @@ function check(manifest: Manifest): void {
       Number.isSafeInteger(base.version) && base.version > 0 && CHECKSUM.test(base.chain);
     if (!right) throw bad(manifest, 'its base needs a version above 0 and a chain');
   }
-  for (const { name, kind, checksum } of entries) {
+  const { contracts = {}, snapshot } = base ?? {};
+  const before: ManifestEntry[] = Object.entries(contracts).map(([name, checksum]) => {
+    return { name, kind: 'contract', checksum };
+  });
+  if (snapshot !== undefined) before.push({ ...snapshot, kind: 'breaking' });
+  if (before.length > ENTRIES_MAX) throw bad(manifest, `more than ${ENTRIES_MAX} contracts`);
+  for (const { name, kind, checksum } of [...before, ...entries]) {
     if (name === '' || name.length > NAME_CHARACTERS_MAX || /[\p{Cc}]/u.test(name)) {
       throw bad(
         manifest,

@@ -1,5 +1,11 @@
 import { QuorateError } from '../base/index.ts';
-import { type Manifest, type ManifestEntry, MIGRATION_KINDS, Program } from './manifest.ts';
+import {
+  type Base,
+  type Manifest,
+  type ManifestEntry,
+  MIGRATION_KINDS,
+  Program,
+} from './manifest.ts';
 
 /** Who asks. */
 export interface ParticipantClaim {
@@ -201,12 +207,21 @@ function programOf(fields: Fields): Program {
   const manifest: Manifest = {
     namespace: fields.text('namespace'),
     entries: fields.list('entries').map(entryOf),
-    ...(base === undefined
-      ? {}
-      : { base: { version: base.count('version'), chain: base.text('chain') } }),
+    ...(base === undefined ? {} : { base: baseOf(base) }),
     ...(fields.has('servesFrom') ? { servesFrom: fields.text('servesFrom') } : {}),
   };
   return new Program(manifest);
+}
+
+function baseOf(fields: Fields): Base {
+  const snapshot = fields.has('snapshot') ? fields.object('snapshot') : undefined;
+  return {
+    ...{ version: fields.count('version'), chain: fields.text('chain') },
+    ...(fields.has('contracts') ? { contracts: fields.object('contracts').texts() } : {}),
+    ...(snapshot === undefined
+      ? {}
+      : { snapshot: { name: snapshot.text('name'), checksum: snapshot.text('checksum') } }),
+  };
 }
 
 /** What one participant knows: at least one namespace, each once. */

@@ -42,7 +42,8 @@ export function mayNotRegister(
 }
 
 function epochGap(program: Program, state: SchemaState): Unfit | undefined {
-  if (state.version === 0 || state.version >= program.base) return undefined;
+  if (state.version === 0 || program.base === 0) return undefined;
+  if (state.version >= program.base) return openContract(program, state);
   return {
     code: 'SCHEMA_EPOCH_GAP',
     message:
@@ -51,16 +52,31 @@ function epochGap(program: Program, state: SchemaState): Unfit | undefined {
   };
 }
 
+/** A contract that the program knows only as done. */
+function openContract(program: Program, state: SchemaState): Unfit | undefined {
+  const { contracts = {} } = program.manifest.base ?? {};
+  const open = Object.keys(contracts).find((name) => !Object.hasOwn(state.contracts, name));
+  if (open === undefined) return undefined;
+  return {
+    code: 'SCHEMA_EPOCH_GAP',
+    migration: open,
+    message:
+      `${open} is not applied yet, and this build no longer has it: it starts from a history in which it is done. ` +
+      'Deploy a release in between, and wait until it has applied it (quorate migrate wait)',
+  };
+}
+
 function diverged(program: Program, state: SchemaState, history: History): Unfit | undefined {
   const common = Math.min(state.version, program.max);
   if (common < program.base) return undefined;
   const chain = common === state.version ? state.chain : history.at(common)?.chain;
-  if (common > 0 && program.chain(common) !== chain)
+  // Where a history begins with a snapshot, nothing is known of what was before; its number is the floor.
+  if (common > 0 && chain !== undefined && program.chain(common) !== chain)
     return firstDifference(program, common, history);
   for (const [name, checksum] of Object.entries(state.contracts)) {
-    const own = program.entry(name);
-    if (own !== undefined && own.checksum !== checksum)
-      return different(own, checksum, history.contract(name));
+    const own = program.contract(name);
+    if (own !== undefined && own !== checksum)
+      return different({ name, checksum: own }, checksum, history.contract(name));
   }
   return undefined;
 }
@@ -88,7 +104,7 @@ function firstDifference(program: Program, common: number, history: History): Un
 }
 
 function different(
-  own: ManifestEntry,
+  own: Pick<ManifestEntry, 'name' | 'checksum'>,
   checksum: string,
   applied: AppliedMigration | undefined,
 ): Unfit {
@@ -106,7 +122,7 @@ function tooNew(program: Program, state: SchemaState, history: History): Unfit |
     return tooNewBecause(program, `migration ${state.floor}`, history.at(state.floor));
   }
   for (const name of Object.keys(state.contracts)) {
-    if (program.entry(name) === undefined) {
+    if (program.contract(name) === undefined) {
       return tooNewBecause(program, `contract ${name}`, history.contract(name));
     }
   }
@@ -130,13 +146,15 @@ function tooNewBecause(
 
 function tooOld(program: Program, state: SchemaState): Unfit | undefined {
   if (state.version >= program.min) return undefined;
-  const missing = program.at(Math.max(state.version, program.base) + 1);
+  const missing = state.version < program.base ? program.snapshot : program.at(state.version + 1);
   return {
     code: 'SCHEMA_TOO_OLD',
     migration: missing?.name,
     message:
       `the database is at version ${state.version}, this build needs version ${program.min}` +
-      (missing === undefined ? '' : `: ${missing.name} is to be applied next`),
+      (missing !== undefined
+        ? `: ${missing.name} is to be applied next`
+        : `: it starts from version ${program.base} on and has nothing that makes it; deploy a release in between first`),
   };
 }
 
@@ -152,7 +170,7 @@ function short(checksum: string): string {
 
 /** Migrations of a program that could come next, in its order; barriers and holds are not looked at. */
 export function pending(program: Program, state: SchemaState): readonly ManifestEntry[] {
-  const next = program.at(state.version + 1);
+  const next = nextInLine(program, state);
   const floating = program.manifest.entries.filter(
     (entry) =>
       !inLine(entry) &&
@@ -160,6 +178,11 @@ export function pending(program: Program, state: SchemaState): readonly Manifest
       program.needed(entry).every((name) => isApplied(program, state, name)),
   );
   return next === undefined ? floating : [...floating, next];
+}
+
+/** The migration of the line that could come next; in an empty database a snapshot stands for all that a program no longer carries. */
+export function nextInLine(program: Program, state: SchemaState): ManifestEntry | undefined {
+  return state.version === 0 && program.base > 0 ? program.snapshot : program.at(state.version + 1);
 }
 
 /** Whether a migration of the program is applied; the histories agree. */
