@@ -184,6 +184,8 @@ export class Fleet {
   async settled(limitMs: number): Promise<void> {
     const present = this.machines.filter(({ absent }) => !absent);
     const voters = this.manual ? present.length : Math.min(AUTOMATIC_VOTERS, present.length);
+    // Where nobody changes roles by itself, a change that a fault cut short is finished by whoever began it.
+    if (this.manual) for (const machine of present) await this.enrol(machine);
     await eventually(`${present.length} members, ${voters} voters`, limitMs, async () => {
       const members = await this.members();
       const known = new Set(members.map(({ address }) => address));

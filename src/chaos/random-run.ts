@@ -44,10 +44,10 @@ export class RandomRun {
   readonly #fleet: Fleet;
   readonly #options: ChaosOptions;
   readonly #note: (text: string) => void;
-  readonly #own = new Ledger();
-  readonly #plain = new Ledger();
-  readonly #bank = new Ledger();
-  readonly #house = new Ledger();
+  readonly #own: Ledger;
+  readonly #plain: Ledger;
+  readonly #bank: Ledger;
+  readonly #house: Ledger;
   readonly #workloads: Workloads;
   /** When machines that led were harmed. */
   readonly #hitsMs: number[] = [];
@@ -58,6 +58,11 @@ export class RandomRun {
     this.#fleet = fleet;
     this.#options = options;
     this.#note = note;
+    const withCNodes = options.cNodes > 0;
+    this.#own = new Ledger({ withCNodes });
+    this.#plain = new Ledger({ withCNodes });
+    this.#bank = new Ledger({ withCNodes });
+    this.#house = new Ledger({ withCNodes });
     this.#uses = new ProcessUses(fleet.machines);
     const { seed, lie } = options;
     this.#workloads = new Workloads({ fleet, seed, lie, demandsFresh: options.cNodes === 0 });
