@@ -33,6 +33,16 @@ test('only what is on the way is applied, and the whole list is declared', () =>
   expect(limited.program.digest).toBe(migrations.program.digest);
 });
 
+test('an empty database begins with the snapshot of a squashed list, in every phase', () => {
+  const base = { ...migrations.baseAt('2'), snapshot: sqlMigration('s', 'create table a (x)') };
+  const squashed = defineMigrations({ base, entries: [] });
+  const goal: Goal = { phase: 'expand' };
+  expect([...allowedNames(squashed, goal)]).toEqual(['s']);
+  expect(squashed.applyingOnly(allowedNames(squashed, goal)).step('s')).toEqual(base.snapshot);
+  expect(goalState(squashed, goal, at(0, 's')).reached).toBe(false);
+  expect(goalState(squashed, goal, at(2)).reached).toBe(true);
+});
+
 test.each<[string, Goal, NamespaceReport]>([
   ['not yet', { phase: 'all' }, at(0, '1')],
   ['not yet', { phase: 'all' }, at(4, '3c')],

@@ -1,5 +1,5 @@
 import type { NamespaceReport } from '../client/index.ts';
-import { inLine } from '../schema/index.ts';
+import { inLine, type ManifestEntry } from '../schema/index.ts';
 import type { Migrations } from './define.ts';
 
 /** How far migrations are to be applied. */
@@ -13,13 +13,13 @@ export interface Goal {
 /** Names that may be applied on the way to a goal. */
 export function allowedNames({ program }: Migrations, { to, phase }: Goal): ReadonlySet<string> {
   const { entries } = program.manifest;
+  // An empty database begins with the snapshot, in which nothing is that older code could miss.
+  const first = program.snapshot === undefined ? [] : [program.snapshot.name];
   const last = to === undefined ? entries.length : entries.findIndex(({ name }) => name === to) + 1;
-  return new Set(
-    entries
-      .slice(0, last)
-      .filter(({ kind }) => phase === 'all' || kind === 'expand' || kind === 'data')
-      .map(({ name }) => name),
-  );
+  const wanted = entries
+    .slice(0, last)
+    .filter(({ kind }) => phase === 'all' || kind === 'expand' || kind === 'data');
+  return new Set([...first, ...wanted.map(({ name }) => name)]);
 }
 
 /**
@@ -31,9 +31,8 @@ export function goalState(
   goal: Goal,
   report: NamespaceReport,
 ): { readonly reached: boolean; readonly barred?: string } {
-  const { program } = migrations;
   const allowed = allowedNames(migrations, goal);
-  const missing = program.manifest.entries.filter(
+  const missing = knownEntries(migrations).filter(
     ({ name }) => !hasApplied(migrations, report, name),
   );
   const barred = missing.find((entry) => inLine(entry) && !allowed.has(entry.name))?.name;
@@ -53,6 +52,12 @@ function isBefore({ program }: Migrations, first: string, second: string): boole
   const { entries } = program.manifest;
   const at = (wanted: string): number => entries.findIndex(({ name }) => name === wanted);
   return at(first) < at(second);
+}
+
+/** What a list can apply: a snapshot, if it begins with one, and its migrations. */
+export function knownEntries({ program }: Migrations): readonly ManifestEntry[] {
+  const { snapshot, manifest } = program;
+  return snapshot === undefined ? manifest.entries : [snapshot, ...manifest.entries];
 }
 
 /** Whether a migration of the list is applied, as the database has reported it. */

@@ -14,7 +14,7 @@ import {
   survives,
 } from '../schema/index.ts';
 import type { Migrations } from './define.ts';
-import { hasApplied } from './goal.ts';
+import { hasApplied, knownEntries } from './goal.ts';
 import { SchemaClient } from './schema-client.ts';
 import { type NamespaceStatus, schemaStatus } from './status.ts';
 import { type Wait, waitsOf } from './waits.ts';
@@ -62,7 +62,7 @@ export async function preflight(
   for (const each of migrations) {
     const answer = await pretend(client, each, call);
     if (answer instanceof QuorateError) {
-      reports.push(refusal(each, answer, statuses));
+      reports.push(refusal(each, answer));
       continue;
     }
     const status = statuses.find(({ namespace }) => namespace === each.namespace);
@@ -118,21 +118,10 @@ async function activePrograms(
   return found;
 }
 
-function refusal(
-  { namespace }: Migrations,
-  { code, message }: QuorateError,
-  statuses: readonly NamespaceStatus[],
-): PreflightReport {
-  const last = statuses.find((each) => each.namespace === namespace)?.applied[0];
-  // The release in between is one that follows what was applied last, and knows where this build begins.
-  const gap =
-    code === 'SCHEMA_EPOCH_GAP' && last !== undefined
-      ? `; the last migration applied is ${last.name}, at ${new Date(last.finishedMs).toISOString()} by ${last.by}` +
-        (last.release === '' ? '' : ` of release ${last.release}`)
-      : '';
+function refusal({ namespace }: Migrations, { code, message }: QuorateError): PreflightReport {
   return {
     ...{ namespace, verdict: 'refused', canServe: false, version: undefined },
-    ...{ code, reason: `${message}${gap}`, pending: [], waits: [] },
+    ...{ code, reason: message, pending: [], waits: [] },
   };
 }
 
@@ -150,7 +139,7 @@ function forecast(
   },
 ): PreflightReport {
   const { namespace, version, canServe, code, reason } = report;
-  const missing = migrations.program.manifest.entries.filter(
+  const missing = knownEntries(migrations).filter(
     ({ name }) => !hasApplied(migrations, report, name),
   );
   const waits = status === undefined ? [] : waitsOf(expected(status, missing, active), members);

@@ -45,6 +45,21 @@ test.each<[string, (rows: HistoryRow[]) => HistoryRow[]]>([
   expect(brokenHistory(change(rows), state).join()).toContain(text);
 });
 
+test('a list that begins with a snapshot fits a history that does, and the whole one', () => {
+  const { rows } = history();
+  const snapshot = sqlMigration('s', 'create table a (x); create table b (x)');
+  const base = migrations.baseAt('2');
+  const squashed = (sql: string) =>
+    defineMigrations({ base: { ...base, snapshot: { ...snapshot, sql } }, entries: [] });
+  const own = squashed(snapshot.sql);
+  const begun = { version: 2, name: 's', chain: base.chain };
+  const checksum = own.program.snapshot?.checksum ?? '';
+  expect(differences(own, rows)).toEqual([]);
+  expect(differences(own, [{ ...begun, checksum }])).toEqual([]);
+  expect(differences(squashed('other'), [{ ...begun, checksum }])).toHaveLength(1);
+  expect(brokenHistory([{ ...begun, checksum }], base)).toEqual([]);
+});
+
 test('edited, renamed, inserted and moved migrations; what only the database knows is no difference', () => {
   const other = (...names: string[]) =>
     names.map((name) => {

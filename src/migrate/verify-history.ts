@@ -47,14 +47,22 @@ export function differences(
   return rows.flatMap(({ version, name, checksum }) => {
     const own = version > 0 ? program.at(version) : program.entry(name);
     if (own === undefined) {
-      const elsewhere = version > 0 && program.entry(name) !== undefined;
-      return elsewhere ? [`${name} was applied as number ${version} and has moved since`] : [];
+      const place = program.ordinal(name);
+      if (version > 0 && place === version)
+        return edited(name, program.snapshot?.checksum, checksum);
+      return version > 0 && place !== undefined
+        ? [`${name} was applied as number ${version} and has moved since`]
+        : [];
     }
     if (own.name !== name) {
       return [`number ${version} was applied as ${name} and is declared as ${own.name}`];
     }
-    if (own.checksum === checksum) return [];
-    const [declared, applied] = [own.checksum, checksum].map((digits) => digits.slice(0, 12));
-    return [`${name} was edited after it was applied: checksum ${declared}…, applied ${applied}…`];
+    return edited(name, own.checksum, checksum);
   });
+}
+
+function edited(name: string, declared: string | undefined, applied: string): readonly string[] {
+  if (declared === undefined || declared === applied) return [];
+  const [now, then] = [declared, applied].map((digits) => digits.slice(0, 12));
+  return [`${name} was edited after it was applied: checksum ${now}…, applied ${then}…`];
 }

@@ -40,6 +40,8 @@ export interface Base {
   readonly chain: string;
   /** Contracts of it: name → checksum. All of them must be applied where the program starts. */
   readonly contracts?: Readonly<Record<string, string>> | undefined;
+  /** The last release that carries all of it: whoever comes from before has to deploy it in between. */
+  readonly release?: string | undefined;
   /** What makes all of it at once in an empty database. */
   readonly snapshot?: { readonly name: string; readonly checksum: string } | undefined;
 }
@@ -186,11 +188,12 @@ export function canonicalText(manifest: Manifest): string {
   });
 }
 
-function canonicalBase({ version, chain, contracts = {}, snapshot }: Base): object {
+function canonicalBase({ version, chain, contracts = {}, release, snapshot }: Base): object {
   const sorted = Object.entries(contracts).sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     ...{ version, chain },
     ...(sorted.length === 0 ? {} : { contracts: Object.fromEntries(sorted) }),
+    ...(release === undefined || release === '' ? {} : { release }),
     ...(snapshot === undefined
       ? {}
       : { snapshot: { name: snapshot.name, checksum: snapshot.checksum } }),

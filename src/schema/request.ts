@@ -218,6 +218,7 @@ function baseOf(fields: Fields): Base {
   return {
     ...{ version: fields.count('version'), chain: fields.text('chain') },
     ...(fields.has('contracts') ? { contracts: fields.object('contracts').texts() } : {}),
+    ...(fields.has('release') ? { release: fields.text('release') } : {}),
     ...(snapshot === undefined
       ? {}
       : { snapshot: { name: snapshot.text('name'), checksum: snapshot.text('checksum') } }),

@@ -23,7 +23,7 @@ export interface History {
  */
 export function unfit(program: Program, state: SchemaState, history: History): Unfit | undefined {
   return (
-    epochGap(program, state) ??
+    epochGap(program, state, history) ??
     diverged(program, state, history) ??
     tooNew(program, state, history) ??
     tooOld(program, state)
@@ -37,18 +37,22 @@ export function mayNotRegister(
   history: History,
 ): Unfit | undefined {
   return (
-    epochGap(program, state) ?? diverged(program, state, history) ?? tooNew(program, state, history)
+    epochGap(program, state, history) ??
+    diverged(program, state, history) ??
+    tooNew(program, state, history)
   );
 }
 
-function epochGap(program: Program, state: SchemaState): Unfit | undefined {
+function epochGap(program: Program, state: SchemaState, history: History): Unfit | undefined {
   if (state.version === 0 || program.base === 0) return undefined;
   if (state.version >= program.base) return openContract(program, state);
+  const last = history.at(state.version);
   return {
     code: 'SCHEMA_EPOCH_GAP',
+    migration: last?.name,
     message:
-      `the database is at version ${state.version}, and this build can only start from version ${program.base} on: ` +
-      'deploy a release in between first',
+      `the database is at version ${state.version}${last === undefined ? '' : ` (${last.name}, applied ${origin(last)})`}, ` +
+      `and this build can only start from version ${program.base} on: deploy ${inBetween(program)} first`,
   };
 }
 
@@ -62,8 +66,13 @@ function openContract(program: Program, state: SchemaState): Unfit | undefined {
     migration: open,
     message:
       `${open} is not applied yet, and this build no longer has it: it starts from a history in which it is done. ` +
-      'Deploy a release in between, and wait until it has applied it (quorate migrate wait)',
+      `Deploy ${inBetween(program)}, and wait until it has applied it (quorate migrate wait)`,
   };
+}
+
+/** The release that leads from an older state to where the program starts. */
+function inBetween({ manifest: { base } }: Program): string {
+  return base?.release === undefined ? 'a release in between' : `release ${base.release}`;
 }
 
 function diverged(program: Program, state: SchemaState, history: History): Unfit | undefined {
