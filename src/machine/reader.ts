@@ -381,6 +381,8 @@ export class Reader {
     const connection = job.session.lease?.connection;
     if (connection === undefined) return undefined;
     if (!connection.autocommit) return this.#fence(job);
+    // It has ended a transaction, whose statements were checked; its end cannot run twice.
+    if (job.session.inTransaction) return undefined;
     const fence = this.#fenceOf(connection);
     if (onPublished(connection.source, (view) => fence.unchanged(view))) return undefined;
     job.stream?.release();
