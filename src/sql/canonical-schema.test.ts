@@ -18,6 +18,17 @@ test.each([
   ['create table a (x)', 'create table a (y)'],
   ["create table a (x default 'b')", "create table a (x default 'B')"],
   ['create table a (x integer)', 'create table a (x)'],
+  ['create table a ("b c")', 'create table a (b c)'],
+  ['create table a (x "primary" key)', 'create table a (x primary key)'],
+  ['create table a ("x, y")', 'create table a (x, y)'],
+  ['create table a ("x"" y")', 'create table a ("x", y)'],
+  ['create table a (Ä)', 'create table a (ä)'],
 ])('%s is not %s', (one, two) => {
   expect(canonicalSchema([table(one)])).not.toBe(canonicalSchema([table(two)]));
+});
+
+test('names with blanks do not run into one another', () => {
+  const one: SchemaRow = ['table', 'a b', 'c', 'create table x (y)'];
+  const two: SchemaRow = ['table', 'a', 'b c', 'create table x (y)'];
+  expect(canonicalSchema([one])).not.toBe(canonicalSchema([two]));
 });
