@@ -17,12 +17,16 @@ export {
   type FolderOptions,
   Migrations,
   type MigrationsOptions,
+  type NodeTask,
+  nodeTask,
   type RebuildOptions,
   rebuildTable,
   type SqlStep,
   type SquashedHistory,
   type Step,
+  type StepHooks,
   type StepOptions,
   sqlMigration,
+  type TaskContext,
 } from './migrate/index.ts';
 export { sql } from './sql/index.ts';

@@ -15,8 +15,9 @@ import { standardErrorSink } from './logging.ts';
 import { NodeEmitter } from './node-emitter.ts';
 import type { NodeEvents, NodeOptions, QuorateNode } from './options.ts';
 import { openPipe } from './pipe.ts';
+import { publishSchemaEvent } from './schema-channel.ts';
 
-const PLATFORM = { clock: systemClock, random: new SystemRandom() };
+const PLATFORM = { clock: systemClock, random: new SystemRandom(), sink: publishSchemaEvent };
 const READY_POLL_MS = 20;
 const READY_MS = 60_000;
 

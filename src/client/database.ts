@@ -1,6 +1,7 @@
 import { LIMITS, logIndex, QuorateError, utf8 } from '../base/index.ts';
 import { Call } from './call.ts';
 import type { ClientCore } from './client.ts';
+import { DatabaseEmitter } from './database-emitter.ts';
 import { closedError, invalidArgument } from './errors.ts';
 import { ExecutorBase, type Performed, type Request } from './executor.ts';
 import type { Run } from './link.ts';
@@ -12,9 +13,11 @@ import type {
   CallOptions,
   Consistency,
   Database,
+  DatabaseEvents,
   DatabaseOptions,
   LocalReader,
   Schema,
+  SchemaEvent,
   Session,
   StatementInfo,
   Transaction,
@@ -207,6 +210,7 @@ abstract class RemoteTransactional extends ExecutorBase implements Transactional
 export class RemoteDatabase extends RemoteTransactional implements Database {
   readonly local: LocalReader | undefined;
   readonly schema: Schema | undefined;
+  readonly #emitter = new DatabaseEmitter();
   readonly #sessions = new Set<RemoteSession>();
   readonly #onClose: () => void;
 
@@ -227,8 +231,13 @@ export class RemoteDatabase extends RemoteTransactional implements Database {
     if (defaults.schema !== undefined && core.openSchema === undefined) {
       throw invalidArgument('this client takes no part in migrations');
     }
+    const { schema } = defaults;
+    const tell = (event: SchemaEvent): void => {
+      this.#emitter.tell(event);
+      schema?.onEvent?.(event);
+    };
     this.schema =
-      defaults.schema === undefined ? undefined : core.openSchema?.(this, defaults.schema);
+      schema === undefined ? undefined : core.openSchema?.(this, { ...schema, onEvent: tell });
   }
 
   session(token?: string): Session {
@@ -243,6 +252,34 @@ export class RemoteDatabase extends RemoteTransactional implements Database {
   /** All sessions of this database and client say from now on that their code knows these migrations. */
   declare(declaration: string): void {
     this.core.declarations.set(this.name, declaration);
+  }
+
+  /** The same database for sessions that declare nothing. */
+  observer(): RemoteDatabase {
+    const { schema: _, ...defaults } = this.defaults;
+    return new RemoteDatabase(
+      { ...this.core, declarations: new Map() },
+      this.name,
+      defaults,
+      () => undefined,
+    );
+  }
+
+  on<E extends keyof DatabaseEvents>(
+    event: E,
+    listener: (event: DatabaseEvents[E]) => void,
+  ): () => void {
+    return this.#emitter.on(event, listener);
+  }
+
+  protected override async perform(request: Request, call: Call): Promise<Performed> {
+    try {
+      return await super.perform(request, call);
+    } catch (error) {
+      // It learns why at once, not at its next look.
+      if (error instanceof QuorateError && error.code === 'SCHEMA_FENCED') this.schema?.poke();
+      throw error;
+    }
   }
 
   async close(): Promise<void> {

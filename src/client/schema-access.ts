@@ -18,6 +18,8 @@ export interface SchemaAccess {
   /** All sessions of the database say from now on that their code knows this; '' = nothing. */
   declare(declaration: string): void;
   begin(json: string, options: TransactionOptions): Promise<OpenMigration>;
+  /** A handle whose sessions declare nothing: it can look at the tables of the schema while the program may not use the database. */
+  observer(): Database;
 }
 
 /** The way to the schema of a database that this library has opened. */
@@ -28,6 +30,7 @@ export function schemaAccess(database: Database): SchemaAccess {
   return {
     request: (json, options) => database.schemaRequest(json, options),
     declare: (declaration) => database.declare(declaration),
+    observer: () => database.observer(),
     begin: async (json, options) => {
       const transaction = await database.openMigration(json, options);
       return {

@@ -1,4 +1,5 @@
-import type { QuorateError } from '../base/index.ts';
+import type { SchemaEvent } from './schema-events.ts';
+import type { Finding, NamespaceStatus, Wait } from './schema-status-types.ts';
 
 /** The migrations of one namespace, made by `defineMigrations`. */
 export interface DeclaredMigrations {
@@ -14,6 +15,69 @@ export interface SchemaOptions {
   /** Name of the release, for people. */
   readonly release?: string | undefined;
   readonly onEvent?: ((event: SchemaEvent) => void) | undefined;
+  readonly hooks?: SchemaHooks | undefined;
+  readonly policy?: SchemaPolicy | undefined;
+}
+
+/**
+ * Functions around migrations, outside of their transactions. What they throw undoes nothing: it is an event (`hook`), and they are run again
+ * within seconds; so they must bear being run twice.
+ */
+export interface SchemaHooks {
+  /** Before this program applies its first migration; while it fails, nothing is applied by this program. */
+  readonly beforeAll?: SchemaHook | undefined;
+  /** After this program has applied migrations and none is left that could be. */
+  readonly afterAll?: SchemaHook | undefined;
+  /** When this program may use the database for the first time. */
+  readonly onReady?: SchemaHook | undefined;
+}
+
+export type SchemaHook = (context: { readonly signal: AbortSignal }) => Promise<void> | void;
+
+/** What a program decides in an operator's place. */
+export interface SchemaPolicy {
+  /**
+   * Older code that keeps a migration waiting for `waitMs`: 'alert' tells it (event `lagging`); 'exclude' also excludes it, which fences it once
+   * the migration is applied; 'fail-start' also makes `ready` fail with MIGRATION_BLOCKED when this program waits for that migration.
+   */
+  readonly lagging?:
+    | { readonly waitMs: number; readonly then: 'alert' | 'exclude' | 'fail-start' }
+    | undefined;
+  /** Whether migrations that break older code wait for `finalize`. Set where no operator has decided. */
+  readonly finalize?: 'auto' | 'manual' | undefined;
+  /** What sessions may do that declare nothing. Set where no operator has decided. */
+  readonly undeclaredSessions?: 'allow' | 'read-only' | 'refuse' | undefined;
+}
+
+/** Which namespace is meant, and why; only programs with several namespaces have to name one. */
+export interface SchemaDecision {
+  readonly namespace?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** Until when, and how far. */
+export interface SchemaGoal {
+  /** Name of a migration. Default: all. */
+  readonly to?: string | undefined;
+  /** Needed only when several namespaces have a migration of this name. */
+  readonly namespace?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What happens to a database handle that takes part in migrations. */
+export interface DatabaseEvents {
+  /** `gen` counts every change of the schema's state. */
+  schema: { readonly namespace: string; readonly gen: number; readonly version: number };
+  /** Something was applied that breaks this program's code. */
+  fenced: { readonly reason: string };
+}
+
+/** A migration that comes next and what it waits for. */
+export interface SchemaPlan {
+  readonly namespace: string;
+  /** In order. */
+  readonly pending: readonly { readonly name: string; readonly kind: string }[];
+  readonly waits: readonly Wait[];
 }
 
 /** What a program is told of one namespace. */
@@ -46,51 +110,40 @@ export interface Schema extends AsyncDisposable {
   readonly reports: readonly NamespaceReport[];
   /** Looks at once instead of within the next seconds. */
   poke(): void;
+  /** Everything about all namespaces of the database, also while this program may not use it. Throws QuorateError. */
+  status(): Promise<readonly NamespaceStatus[]>;
+  /**
+   * Events from now on, until the loop is left, the signal is aborted or the schema is closed. Who does not read misses the oldest of more than 1000.
+   * @example for await (const event of db.schema.watch()) console.log(event.kind);
+   */
+  watch(options?: {
+    readonly signal?: AbortSignal | undefined;
+  }): AsyncIterableIterator<SchemaEvent>;
+  /** What this program's migrations have before them. Throws QuorateError. */
+  plan(): Promise<readonly SchemaPlan[]>;
+  /**
+   * Applies migrations up to this one, or all, and waits for that; in the mode 'wait' nothing is applied without it. Throws QuorateError: what a migration
+   * failed with, MIGRATION_UNKNOWN, CLOSED, and as `ready`.
+   */
+  up(options?: SchemaGoal): Promise<void>;
+  /** Waits until migrations up to this one, or all, are applied by whomever. Throws as `up`. */
+  wait(options?: SchemaGoal): Promise<void>;
+  /** Looks whether the database is as its migrations made it; reads all of it. Throws QuorateError. */
+  verify(): Promise<readonly Finding[]>;
+  /** Nothing more is applied until `release`. These decisions are kept with this participant as the one who made them. */
+  hold(decision?: SchemaDecision): Promise<void>;
+  release(decision?: SchemaDecision): Promise<void>;
+  /** A participant no longer counts at barriers. Throws QuorateError PARTICIPANT_NOT_FOUND. */
+  exclude(participant: string, decision?: SchemaDecision): Promise<void>;
+  include(participant: string, decision?: SchemaDecision): Promise<void>;
+  /** With the policy `finalize: 'manual'`: this migration, or all, may break older code now. */
+  finalize(migration?: string, decision?: SchemaDecision): Promise<void>;
+  /** A migration that failed too often is tried again. */
+  repair(migration: string, decision?: SchemaDecision): Promise<void>;
+  /** Everything up to this migration counts as applied; nothing is executed. Throws QuorateError BASELINE_REFUSED, MIGRATION_UNKNOWN. */
+  baseline(migration: string, decision?: SchemaDecision): Promise<void>;
+  /** Figures of the migrations in the text format of Prometheus. Throws QuorateError. */
+  metrics(): Promise<string>;
   /** Takes part no longer; nobody waits for this program any more. */
   close(): Promise<void>;
 }
-
-/** What happens to the schema, for logs, metrics and screens. */
-export type SchemaEvent =
-  | { readonly kind: 'registered'; readonly namespace: string; readonly version: number }
-  /** The program may use the database. */
-  | { readonly kind: 'serving'; readonly namespace: string; readonly version: number }
-  /** It may not yet, or not any more; `reason` says what would help. */
-  | {
-      readonly kind: 'waiting';
-      readonly namespace: string;
-      readonly code: string;
-      readonly reason: string;
-    }
-  | { readonly kind: 'started'; readonly namespace: string; readonly name: string }
-  | {
-      readonly kind: 'batch';
-      readonly namespace: string;
-      readonly name: string;
-      readonly done: number;
-    }
-  | {
-      readonly kind: 'committed';
-      readonly namespace: string;
-      readonly name: string;
-      readonly version: number;
-      readonly pages: number;
-      readonly ms: number;
-    }
-  /** Somebody else has applied it meanwhile. */
-  | { readonly kind: 'superseded'; readonly namespace: string; readonly name: string }
-  /** Older code, a hold or an order is in the way; it is tried again. */
-  | {
-      readonly kind: 'blocked';
-      readonly namespace: string;
-      readonly name: string;
-      readonly error: QuorateError;
-    }
-  | {
-      readonly kind: 'failed';
-      readonly namespace: string;
-      readonly name: string;
-      readonly error: QuorateError;
-    }
-  /** This program does not fit the database, and waiting does not help. */
-  | { readonly kind: 'refused'; readonly error: QuorateError };

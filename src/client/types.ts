@@ -1,6 +1,8 @@
 import type { LogIndex, Member, NodeId, Role, Term, Value } from '../base/index.ts';
-import type { Schema, SchemaOptions } from './schema-types.ts';
+import type { DatabaseEvents, Schema, SchemaOptions } from './schema-types.ts';
 
+export type * from './schema-events.ts';
+export type * from './schema-status-types.ts';
 export type * from './schema-types.ts';
 
 /** What may be given as a parameter: booleans become 1 and 0, dates ISO 8601 text, buffers blobs. */
@@ -243,6 +245,14 @@ export interface Database extends Transactional {
   readonly local: LocalReader | undefined;
   /** The migrations that this program takes part in; undefined unless the option `schema` was given. */
   readonly schema: Schema | undefined;
+  /**
+   * Tells a listener what happens to the schema, when the option `schema` was given; returns what ends that.
+   * @example db.on('fenced', ({ reason }) => { console.error(reason); });
+   */
+  on<E extends keyof DatabaseEvents>(
+    event: E,
+    listener: (event: DatabaseEvents[E]) => void,
+  ): () => void;
   /** Ends what is running with CLOSED and frees the connections if nobody else uses them. */
   close(): Promise<void>;
 }

@@ -5,6 +5,7 @@ import {
   type Participant,
   type Program,
   survives,
+  WHOLE_CLUSTER,
 } from '../schema/index.ts';
 import { SchemaStore } from './schema-store.ts';
 
@@ -72,4 +73,24 @@ export function checkBarrier(store: SchemaStore, entry: ManifestEntry, presence:
     `${entry.name} waits for ${names.join(', ')}: upgrade them, or, if they are gone for good, ` +
       waitsFor.map(({ id }) => `quorate migrate exclude ${id}`).join(', '),
   );
+}
+
+/** Throws MIGRATION_BLOCKED when a task that comes first is not done everywhere: on every node that counts, or once for all. */
+export function checkTasks(store: SchemaStore, entry: ManifestEntry, presence: Presence): void {
+  for (const { name, once } of entry.tasks ?? []) {
+    const done = store.taskNodes(name);
+    if (done.has(WHOLE_CLUSTER)) continue;
+    const missing = store
+      .participants()
+      .filter((each) => each.kind === 'node' && counts(each, presence) && !done.has(each.id))
+      .map(({ id }) => id);
+    if (once === 'node' && missing.length === 0) continue;
+    throw new QuorateError(
+      'MIGRATION_BLOCKED',
+      once === 'cluster'
+        ? `${entry.name} waits for the task ${name}, which nobody has done yet`
+        : `${entry.name} waits for the task ${name} on node ${missing.join(', ')}: see its log for why it fails, or, if it is gone for good, ` +
+            missing.map((id) => `quorate migrate exclude ${id}`).join(', '),
+    );
+  }
 }

@@ -8,7 +8,7 @@ import {
   type Program,
   type SchemaState,
 } from '../schema/index.ts';
-import { checkBarrier, type Presence } from './schema-barrier.ts';
+import { checkBarrier, checkTasks, type Presence } from './schema-barrier.ts';
 import { schemaFingerprint } from './schema-fingerprint.ts';
 import type { SchemaStore } from './schema-store.ts';
 
@@ -45,6 +45,7 @@ export function readiness(
     );
   }
   checkBarrier(store, entry, presence);
+  checkTasks(store, entry, presence);
   if (recorded !== undefined && recorded !== '' && recorded !== schemaFingerprint(store.sql)) {
     throw new QuorateError(
       'DRIFT_DETECTED',

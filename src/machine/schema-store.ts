@@ -146,6 +146,15 @@ export class SchemaStore implements Pick<History, 'at' | 'contract'> {
       }));
   }
 
+  /** Nodes on which a task has been done. */
+  taskNodes(name: string): ReadonlySet<string> {
+    const rows = this.sql.rows(
+      'select node from __quorate_schema_task where ns = ?1 and name = ?2',
+      ...[this.namespace, name],
+    );
+    return new Set(rows.map(([node]) => text(node)));
+  }
+
   control(key: string): string | undefined {
     const row = this.sql.first(
       'select value from __quorate_schema_control where ns = ?1 and key = ?2',

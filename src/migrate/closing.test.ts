@@ -19,6 +19,9 @@ test('without a leader a program ends within seconds, and says at least once tha
       }),
     declare: () => undefined,
     begin: () => Promise.reject(new Error('nothing begins')),
+    observer: () => {
+      throw new Error('nothing is looked at');
+    },
   };
   const coordinator = new Coordinator({
     ...{ client: new SchemaClient(access), clock, random: { float: () => 0.5, uint32: () => 7 } },

@@ -1,7 +1,8 @@
-import { type Clock, QuorateError, type Random, type Timer } from '../base/index.ts';
+import { type Clock, LIMITS, QuorateError, type Random, type Timer } from '../base/index.ts';
 import type { NamespaceReport, SchemaEvent } from '../client/index.ts';
+import type { Companion, Look } from './companion.ts';
 import type { Migrations } from './define.ts';
-import type { Participant, SchemaClient } from './schema-client.ts';
+import type { Applied, Participant, SchemaClient } from './schema-client.ts';
 import type { CodeStep, Step } from './steps.ts';
 
 /** How a program takes part. */
@@ -14,6 +15,8 @@ export interface CoordinatorOptions {
   /** 'coordinate': applies what may be applied; 'wait': leaves that to others; 'require': fails unless all is applied. */
   readonly mode: 'coordinate' | 'wait' | 'require';
   onEvent(event: SchemaEvent): void;
+  /** Hooks, tasks and policies. */
+  readonly companion?: Companion | undefined;
 }
 
 /** Between two looks while the program waits, and while it serves; each drawn between half and one and a half of it. */
@@ -44,6 +47,11 @@ const FAILED = new Set([
   ...['DANGLING_OBJECT', 'BACKFILL_INCOMPLETE'],
 ]);
 
+/** With which the server ends the transaction of a migration in code. */
+const ENDED = new Set(['TRANSACTION_IDLE', 'TRANSACTION_TOO_LONG']);
+/** `LIMITS.schemaStallMs`, for code. */
+const STALL_MS = LIMITS.schemaStallMs;
+
 type Verdict =
   | { readonly kind: 'serving' }
   | { readonly kind: 'waiting' | 'refused'; readonly error: QuorateError };
@@ -57,6 +65,11 @@ export class Coordinator {
   readonly #waiters = new Set<(verdict: Verdict) => void>();
   /** Errors by migration that do not pass by themselves. */
   readonly #stuck = new Map<string, QuorateError>();
+  /** Names that this program may apply although its mode leaves that to others. */
+  readonly #granted = new Set<string>();
+  /** Of the look that is under way. */
+  #blocked: Look['blocked'][number][] = [];
+  #applied: Look['applied'][number][] = [];
   #verdict: Verdict | undefined;
   #reports: readonly NamespaceReport[] = [];
   #closed = false;
@@ -76,6 +89,30 @@ export class Coordinator {
 
   start(): void {
     this.#running ??= this.#run();
+  }
+
+  /** May apply these, whatever its mode. */
+  allow(names: Iterable<string>): void {
+    for (const name of names) this.#granted.add(name);
+    this.poke();
+  }
+
+  /** What a migration failed with, until it is applied. */
+  failure(name: string): QuorateError | undefined {
+    return this.#stuck.get(name);
+  }
+
+  /** Resolves after the next look. Throws what makes looking senseless, CLOSED and the signal's reason. */
+  async looked(signal?: AbortSignal): Promise<void> {
+    this.start();
+    const refuse = (): void => {
+      signal?.throwIfAborted();
+      if (this.#verdict?.kind === 'refused') throw this.#verdict.error;
+      if (this.#closed) throw new QuorateError('CLOSED', 'the schema is closed');
+    };
+    refuse();
+    await this.#next(signal);
+    refuse();
   }
 
   /** Looks at once instead of at its time. */
@@ -116,6 +153,7 @@ export class Coordinator {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#options.companion?.close();
     this.poke();
     this.#settle(this.#verdict);
     const { client, participant, clock } = this.#options;
@@ -156,23 +194,34 @@ export class Coordinator {
 
   /** One look: registers, applies what it can; returns when to look again. */
   async #look(): Promise<number> {
-    const { client, participant, migrations, mode, onEvent } = this.#options;
+    const { client, participant, migrations, onEvent } = this.#options;
+    this.#blocked = [];
+    this.#applied = [];
     for (;;) {
       const { declaration, namespaces } = await client.register(participant, migrations, {
         ...{ ...CALL, signal: this.#abandon.signal },
       });
       client.declare(declaration);
-      const changed = namespaces.some((report, i) => report.version !== this.#reports[i]?.version);
+      const before = this.#reports;
       this.#reports = namespaces;
-      if (changed) {
-        for (const { namespace, version } of namespaces) {
-          onEvent({ kind: 'registered', namespace, version });
-        }
+      for (const [i, { namespace, version, generation }] of namespaces.entries()) {
+        if (before[i]?.generation === generation && before[i]?.version === version) continue;
+        onEvent({ kind: 'registered', namespace, version, generation });
       }
-      if (mode !== 'coordinate' || !(await this.#applySome(namespaces))) break;
+      if (!(await this.#applySome(namespaces))) break;
+      this.#blocked = [];
       if (this.#closed) return 0;
     }
-    return this.#judge();
+    const serving = this.#reports.every(({ canServe }) => canServe);
+    // Nothing beside migrations keeps those waiting who may serve.
+    if (serving) this.#judge();
+    const refusal = await this.#options.companion?.afterLook({
+      ...{ reports: this.#reports, serving, blocked: this.#blocked, applied: this.#applied },
+    });
+    if (serving) return SERVING_MS;
+    if (refusal === undefined) return this.#judge();
+    this.#settle({ kind: 'refused', error: refusal });
+    return WAITING_MS;
   }
 
   #judge(): number {
@@ -198,7 +247,8 @@ export class Coordinator {
       if (migrations === undefined) continue;
       for (const name of pending) {
         const step = migrations.step(name);
-        if (step === undefined || this.#closed) continue;
+        const may = this.#options.mode === 'coordinate' || this.#granted.has(name);
+        if (step === undefined || this.#closed || !may) continue;
         if (await this.#tryOne(migrations, step)) any = true;
       }
     }
@@ -206,10 +256,13 @@ export class Coordinator {
   }
 
   async #tryOne(migrations: Migrations, step: Step): Promise<boolean> {
-    const { onEvent } = this.#options;
+    const { onEvent, companion } = this.#options;
     const { namespace } = migrations;
     const { name } = step;
     try {
+      const reason = await companion?.beforeAttempt(migrations, step);
+      if (reason === 'later') return false;
+      if (reason !== undefined) throw reason;
       await this.#apply(migrations, step);
       this.#stuck.delete(name);
       return true;
@@ -217,17 +270,25 @@ export class Coordinator {
       if (!(error instanceof QuorateError)) throw error;
       if (PASSING.has(error.code)) {
         this.#stuck.delete(name);
+        this.#blocked.push({ namespace, name, error });
         onEvent({ kind: 'blocked', namespace, name, error });
       } else if (FAILED.has(error.code)) {
         const told = this.#stuck.get(name)?.code === error.code;
         this.#stuck.set(name, error);
-        if (!told) onEvent({ kind: 'failed', namespace, name, error });
+        if (!told) this.#tellFailure({ namespace, name, error });
       } else {
         // The next registration shows what became of it.
         throw error;
       }
       return false;
     }
+  }
+
+  #tellFailure(failed: Look['blocked'][number]): void {
+    const { onEvent } = this.#options;
+    onEvent({ kind: 'failed', ...failed });
+    if (failed.error.code === 'DRIFT_DETECTED') onEvent({ kind: 'drift', ...failed });
+    if (failed.error.code === 'MIGRATION_STUCK') onEvent({ kind: 'stuck', ...failed });
   }
 
   async #apply(migrations: Migrations, step: Step): Promise<void> {
@@ -241,7 +302,7 @@ export class Coordinator {
       const result = await client.apply(step, claim, CALL);
       if (result.complete) {
         if (result.outcome === 'already') onEvent({ kind: 'superseded', namespace, name });
-        else onEvent({ kind: 'committed', namespace, name, ...result });
+        else this.#committed(namespace, name, result);
         return;
       }
       onEvent({ kind: 'batch', namespace, name, done: result.done });
@@ -251,26 +312,53 @@ export class Coordinator {
     }
   }
 
+  #committed(namespace: string, name: string, result: Applied): void {
+    this.#applied.push({ namespace, name });
+    this.#options.onEvent({ kind: 'committed', namespace, name, ...result });
+  }
+
   async #code(migrations: Migrations, step: CodeStep, run: string): Promise<void> {
     const { client, participant, onEvent } = this.#options;
     const { namespace } = migrations;
     const claim = { migrations, participant, run };
-    const { begun, open } = await client.begin(step, claim, CALL);
+    const { idleMs, name, stallMs = STALL_MS } = step;
+    const { begun, open } = await client.begin(step, claim, { ...CALL, idleMs });
     if (begun.outcome === 'already') {
       open.transaction.close();
-      onEvent({ kind: 'superseded', namespace, name: step.name });
+      onEvent({ kind: 'superseded', namespace, name });
       return;
     }
-    onEvent({ kind: 'started', namespace, name: step.name });
+    onEvent({ kind: 'started', namespace, name });
     try {
-      await step.run(open.transaction);
-      const result = await client.end(open, run, CALL);
-      onEvent({ kind: 'committed', namespace, name: step.name, ...result });
+      await this.#within(stallMs, name, step.run(open.transaction));
+      this.#committed(namespace, name, await client.end(open, run, CALL));
     } catch (error) {
       open.transaction.close();
-      if (error instanceof QuorateError) throw error;
+      if (error instanceof QuorateError) throw codeFailure(name, error);
       const message = error instanceof Error ? error.message : String(error);
-      throw new QuorateError('MIGRATION_FAILED', `${step.name}: ${message}`, { cause: error });
+      throw new QuorateError('MIGRATION_FAILED', `${name}: ${message}`, { cause: error });
+    }
+  }
+
+  /** Writers wait for code as for any migration: not longer than it says. */
+  async #within(stallMs: number, name: string, running: Promise<void>): Promise<void> {
+    let timer: Timer | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = this.#options.clock.after(stallMs, () =>
+        reject(
+          new QuorateError(
+            'MIGRATION_STALL',
+            `${name} kept all writers waiting for more than ${stallMs} ms and was rolled back: do it in batches, or allow more (stallMs)`,
+          ),
+        ),
+      );
+    });
+    try {
+      await Promise.race([running, late]);
+    } finally {
+      timer?.cancel();
+      // What it still throws afterwards is told nobody.
+      running.catch(() => undefined);
     }
   }
 
@@ -292,8 +380,10 @@ export class Coordinator {
       const same = before !== undefined && before.kind !== 'serving';
       if (!same || before.error.message !== verdict.error.message) {
         const { error } = verdict;
-        if (verdict.kind === 'refused') onEvent({ kind: 'refused', error });
-        else {
+        if (verdict.kind === 'refused') {
+          if (before?.kind === 'serving') onEvent({ kind: 'fenced', error });
+          onEvent({ kind: 'refused', error });
+        } else {
           const namespace = this.#reports.find(({ canServe }) => !canServe)?.namespace ?? '';
           onEvent({ kind: 'waiting', namespace, code: error.code, reason: error.message });
         }
@@ -301,6 +391,16 @@ export class Coordinator {
     }
     for (const waiter of [...this.#waiters]) if (verdict !== undefined) waiter(verdict);
   }
+}
+
+/** The server ends the transaction of code that sends nothing, or takes too long. */
+function codeFailure(name: string, error: QuorateError): QuorateError {
+  if (!ENDED.has(error.code)) return error;
+  return new QuorateError(
+    'MIGRATION_STALL',
+    `${name}: ${error.message}: its code sends the next statement in time (idleMs), or does something else before`,
+    { cause: error },
+  );
 }
 
 /** An error that may be left alone. */

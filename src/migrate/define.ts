@@ -1,5 +1,6 @@
 import { QuorateError } from '../base/index.ts';
 import { type Base, digestOf, inLine, type ManifestEntry, Program } from '../schema/index.ts';
+import type { NodeTask } from './node-task.ts';
 import type { SqlStep, Step } from './steps.ts';
 
 /** What a program declares. */
@@ -7,7 +8,7 @@ export interface MigrationsOptions {
   /** An independent line of migrations of the database. Default 'app'. */
   readonly namespace?: string | undefined;
   /** In order. Append only: what was applied anywhere is never edited, renamed or moved. */
-  readonly entries: readonly Step[];
+  readonly entries: readonly (Step | NodeTask)[];
   /** Name of the migration from which on the program can serve; default: all but contracts. */
   readonly servesFrom?: string | undefined;
   /** Where the list begins, when older migrations were taken out of it (`Migrations.baseAt`). */
@@ -23,23 +24,36 @@ export interface SquashedHistory extends Omit<Base, 'snapshot'> {
   readonly snapshot?: SqlStep | undefined;
 }
 
+/** A task, and where it stands. */
+export interface PlacedTask {
+  readonly task: NodeTask;
+  /** Migrations before it in the list; it waits for them. */
+  readonly after: readonly string[];
+}
+
 /** The migrations of one namespace, as a program knows them. */
 export class Migrations {
   readonly namespace: string;
   readonly program: Program;
   readonly #options: MigrationsOptions;
   readonly #steps: ReadonlyMap<string, Step>;
+  readonly tasks: readonly PlacedTask[];
 
   constructor(options: MigrationsOptions) {
-    const { namespace = 'app', entries, servesFrom, base } = options;
+    const { namespace = 'app', servesFrom, base } = options;
     this.#options = options;
     this.namespace = namespace;
+    const entries = options.entries.filter((entry) => entry.step !== 'task');
+    this.tasks = placed(options.entries);
+    const tasks = new Map(this.tasks.map(({ task }) => [task.name, task]));
+    for (const { name } of entries) if (tasks.has(name)) throw twice(name);
+    if (tasks.size < this.tasks.length) throw twice('one of its tasks');
     const snapshot = base?.snapshot;
     const all = snapshot === undefined ? entries : [snapshot, ...entries];
     this.#steps = new Map(all.map((step) => [step.name, step]));
     this.program = new Program({
       namespace,
-      entries: entries.map(entryOf),
+      entries: entries.map((step) => entryOf(step, tasks)),
       ...(servesFrom === undefined ? {} : { servesFrom }),
       ...(base === undefined
         ? {}
@@ -109,8 +123,27 @@ export function defineMigrations(options: MigrationsOptions): Migrations {
   return new Migrations(options);
 }
 
-function entryOf(step: Step): ManifestEntry {
-  const { name, after } = step;
+function placed(entries: MigrationsOptions['entries']): PlacedTask[] {
+  const after: string[] = [];
+  const tasks: PlacedTask[] = [];
+  for (const entry of entries) {
+    if (entry.step === 'task') tasks.push({ task: entry, after: [...after] });
+    else if (entry.kind !== 'contract') after.push(entry.name);
+  }
+  return tasks;
+}
+
+function twice(name: string): QuorateError {
+  return new QuorateError('BAD_MIGRATIONS', `the name of ${name} is given to a task as well`);
+}
+
+function entryOf(step: Step, tasks: ReadonlyMap<string, NodeTask>): ManifestEntry {
+  const { name } = step;
+  const needed = (step.after ?? []).flatMap((other) => tasks.get(other) ?? []);
+  const others = (step.after ?? []).filter((other) => !tasks.has(other));
+  // Who names tasks only says nothing about migrations.
+  const after = needed.length > 0 && others.length === 0 ? undefined : step.after && others;
+  const waitsFor = needed.map(({ name: task, once }) => ({ name: task, once }));
   const kind = step.kind ?? 'breaking';
   if (step.step === 'batch' && kind !== 'data') {
     throw new QuorateError('BAD_MIGRATIONS', `${name} is a backfill: its kind is data`);
@@ -118,7 +151,14 @@ function entryOf(step: Step): ManifestEntry {
   if (step.step !== 'batch' && kind === 'data') {
     throw new QuorateError('BAD_MIGRATIONS', `${name} is of kind data: use batchMigration`);
   }
-  return { name, kind, checksum: checksumOf(step), ...(after === undefined ? {} : { after }) };
+  if (step.soakMs !== undefined && kind !== 'contract') {
+    throw new QuorateError('BAD_MIGRATIONS', `${name} has soakMs and is no contract`);
+  }
+  return {
+    ...{ name, kind, checksum: checksumOf(step) },
+    ...(after === undefined ? {} : { after }),
+    ...(waitsFor.length === 0 ? {} : { tasks: waitsFor }),
+  };
 }
 
 /** What a step does, in 64 digits. Line ends do not count: checkouts change them. */

@@ -14,10 +14,12 @@ export {
   type MigrationFolder,
 } from './folder-types.ts';
 export { allowedNames, type Goal, goalState, hasApplied } from './goal.ts';
-export { openSchema, type SchemaIdentity } from './open-schema.ts';
+export { type NodeTask, nodeTask, type TaskContext } from './node-task.ts';
+export { openSchema, type SchemaIdentity, type SchemaPlatform } from './open-schema.ts';
 export { type Decision, operate } from './operate.ts';
 export { type PreflightReport, preflight } from './preflight.ts';
 export { type RebuildOptions, rebuildTable } from './rebuild.ts';
+export { type SchemaCounts, schemaMetrics } from './schema-metrics.ts';
 export {
   type AppliedStatus,
   isOperatorAction,
@@ -35,6 +37,7 @@ export {
   codeMigration,
   type SqlStep,
   type Step,
+  type StepHooks,
   type StepOptions,
   sqlMigration,
 } from './steps.ts';

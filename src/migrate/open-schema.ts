@@ -3,18 +3,31 @@ import {
   type Database,
   type DeclaredMigrations,
   type Schema,
+  type SchemaEvent,
   type SchemaOptions,
   schemaAccess,
 } from '../client/index.ts';
 import { Coordinator } from './coordinator.ts';
 import { Migrations } from './define.ts';
+import { EventHub } from './event-hub.ts';
+import { RunningSchema } from './running-schema.ts';
 import { SchemaClient } from './schema-client.ts';
+import { SchemaCompanion } from './schema-companion.ts';
+import { SchemaMeter } from './schema-metrics.ts';
 
 /** Who the program is, beside what it knows. */
 export interface SchemaIdentity {
   readonly id: string;
   /** A node counts as long as it is a member of the cluster, a client as long as it is heard of. */
   readonly kind: 'node' | 'client';
+}
+
+/** What it needs of the process. */
+export interface SchemaPlatform {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Told all events of all databases, for tracing. */
+  readonly sink?: ((database: string, event: SchemaEvent) => void) | undefined;
 }
 
 /**
@@ -25,27 +38,34 @@ export function openSchema(
   database: Database,
   options: SchemaOptions,
   identity: SchemaIdentity,
-  platform: { readonly clock: Clock; readonly random: Random },
+  platform: SchemaPlatform,
 ): Schema {
-  const { clock, random } = platform;
-  const { migrations, mode = 'coordinate', release = '', onEvent = () => undefined } = options;
+  const { clock, random, sink } = platform;
+  const { mode = 'coordinate', release = '', onEvent, hooks = {}, policy = {} } = options;
   const boot = `${clock.wallMs().toString(36)}-${Math.floor(random.float() * 2 ** 32).toString(36)}`;
-  const coordinator = new Coordinator({
-    client: new SchemaClient(schemaAccess(database)),
-    ...{ clock, random, mode, onEvent },
-    migrations: ('namespace' in migrations ? [migrations] : migrations).map(defined),
-    participant: { ...identity, boot, release },
-  });
-  coordinator.start();
-  return {
-    ready: ({ signal } = {}) => coordinator.ready(signal),
-    get reports() {
-      return coordinator.reports;
-    },
-    poke: () => coordinator.poke(),
-    close: () => coordinator.close(),
-    [Symbol.asyncDispose]: () => coordinator.close(),
+  const declared = options.migrations;
+  const migrations = ('namespace' in declared ? [declared] : declared).map(defined);
+  const access = schemaAccess(database);
+  const client = new SchemaClient(access);
+  const observer = access.observer();
+  const participant = { ...identity, boot, release };
+  const meter = new SchemaMeter(clock);
+  const hub = new EventHub([
+    (event) => meter.count(event),
+    (event) => onEvent?.(event),
+    (event) => sink?.(database.name, event),
+  ]);
+  const common = {
+    ...{ client, clock, migrations, participant },
+    onEvent: (event: SchemaEvent) => hub.tell(event),
   };
+  const companion = new SchemaCompanion({
+    ...{ ...common, database, observer, hooks, policy },
+    poke: () => coordinator.poke(),
+  });
+  const coordinator: Coordinator = new Coordinator({ ...common, random, mode, companion });
+  coordinator.start();
+  return new RunningSchema({ coordinator, client, observer, hub, meter, migrations, participant });
 }
 
 function defined(declared: DeclaredMigrations): Migrations {

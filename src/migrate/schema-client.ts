@@ -72,7 +72,7 @@ export class SchemaClient {
   async begin(
     step: Step,
     claim: Claim,
-    options: CallOptions = {},
+    options: CallOptions & { readonly idleMs?: number | undefined } = {},
   ): Promise<{ readonly begun: Applied; readonly open: OpenMigration }> {
     const request = { op: 'begin', ...claimOf(step, claim), ...optionsOf(step) };
     const open = await this.#access.begin(JSON.stringify(request), options);
@@ -104,6 +104,16 @@ export class SchemaClient {
     const { namespace, program } = migrations;
     const request = { op: 'baseline', namespace, name, manifest: program.digest, by, reason };
     return Number((await this.#ask(request, options)).version);
+  }
+
+  /** Records a task as done, on one node or ('*') for all. */
+  async taskDone(
+    namespace: string,
+    name: string,
+    node: string,
+    options?: CallOptions,
+  ): Promise<void> {
+    await this.#ask({ op: 'task', namespace, name, node }, options);
   }
 
   declare(declaration: string): void {

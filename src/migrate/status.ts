@@ -1,5 +1,13 @@
 import { QuorateError } from '../base/index.ts';
-import type { CallOptions, Database, Row } from '../client/index.ts';
+import type {
+  AppliedStatus,
+  CallOptions,
+  Database,
+  NamespaceStatus,
+  ParticipantStatus,
+  PendingStatus,
+  Row,
+} from '../client/index.ts';
 import {
   hasBarrier,
   type ManifestEntry,
@@ -10,54 +18,7 @@ import {
   survives,
 } from '../schema/index.ts';
 
-/** A participant as the tables know it. */
-export interface ParticipantStatus {
-  readonly id: string;
-  readonly kind: string;
-  readonly release: string;
-  readonly state: string;
-  /** Version up to which its code knows the migrations. */
-  readonly knows: number;
-  /** When it registered, in ms since 1970. */
-  readonly sinceMs: number;
-}
-
-/** A migration that comes next, as far as anybody who has registered knows. */
-export interface PendingStatus {
-  readonly name: string;
-  readonly kind: string;
-  /** Ids of active participants whose code does not know it and would break. */
-  readonly blockedBy: readonly string[];
-  readonly attempts: number;
-  /** What the last attempt failed with. */
-  readonly error: string;
-  /** Of a backfill: rows done in this pass. */
-  readonly done: number;
-}
-
-export interface AppliedStatus {
-  readonly name: string;
-  readonly kind: string;
-  readonly version: number;
-  readonly by: string;
-  readonly release: string;
-  readonly finishedMs: number;
-  readonly pages: number;
-}
-
-/** Everything about one namespace. */
-export interface NamespaceStatus {
-  readonly namespace: string;
-  readonly version: number;
-  readonly floor: number;
-  readonly phase: string;
-  readonly participants: readonly ParticipantStatus[];
-  readonly pending: readonly PendingStatus[];
-  /** The newest first. */
-  readonly applied: readonly AppliedStatus[];
-  /** hold, finalize-policy, finalized, override-fence. */
-  readonly controls: Readonly<Record<string, string>>;
-}
+export type { AppliedStatus, NamespaceStatus, ParticipantStatus, PendingStatus };
 
 const APPLIED_SHOWN = 20;
 

@@ -1,4 +1,4 @@
-import type { Transaction } from '../client/index.ts';
+import type { SchemaHook, Transaction } from '../client/index.ts';
 import type { MigrationKind } from '../schema/index.ts';
 
 /** A query that must return no row, or only 0; rows are shown in the message. */
@@ -14,7 +14,7 @@ export interface StepOptions {
    * docs/migrations.md for `expand`, `data` and `contract`.
    */
   readonly kind?: MigrationKind | undefined;
-  /** Only of `contract`: names of migrations that come first; all before it in the list by default. */
+  /** Of `contract`: names of migrations that come first; all before it in the list by default. Of `contract` and `breaking`: names of tasks (`nodeTask`). */
   readonly after?: readonly string[] | undefined;
   /** Tables that may lose rows; true = all. Otherwise a migration after which a table has fewer rows is rolled back. */
   readonly mayLoseRows?: readonly string[] | true | undefined;
@@ -23,6 +23,17 @@ export interface StepOptions {
     | undefined;
   /** How long writers may wait for it, in ms. Default 10 000. */
   readonly stallMs?: number | undefined;
+  /** Only of `contract`: not before so long after what comes before it was applied, in ms, unless an operator finalizes it. */
+  readonly soakMs?: number | undefined;
+  readonly hooks?: StepHooks | undefined;
+}
+
+/** Functions around one migration, outside of its transaction (see `SchemaHooks`). */
+export interface StepHooks {
+  /** Before this program's first attempt; while it fails, this program does not begin. */
+  readonly before?: SchemaHook | undefined;
+  /** Once for the whole cluster when it is applied, recorded; by another program if the one that applied it fails or dies. */
+  readonly after?: SchemaHook | undefined;
 }
 
 interface Common extends StepOptions {
@@ -56,6 +67,8 @@ export interface CodeStep extends Common {
   readonly step: 'code';
   /** Counts changes of the function: its text is no part of the checksum, since bundlers change it. */
   readonly revision: number;
+  /** It is rolled back when no statement arrives for so long, in ms. Default 5 000. */
+  readonly idleMs?: number | undefined;
   readonly run: (transaction: Transaction) => Promise<void>;
 }
 

@@ -1,33 +1,14 @@
 import { type Member, QuorateError } from '../base/index.ts';
-import type { CallOptions, Cluster, Database, Row } from '../client/index.ts';
+import type { CallOptions, Cluster, Database, Finding, FindingKind, Row } from '../client/index.ts';
+
+export type { Finding, FindingKind };
+
 import { digestOf, isInternalName } from '../schema/index.ts';
 import { canonicalSchema, type SchemaRow } from '../sql/index.ts';
 import type { Migrations } from './define.ts';
 import { type NamespaceStatus, schemaStatus } from './status.ts';
 import { brokenHistory, differences, type HistoryRow } from './verify-history.ts';
 import { waitsOf } from './waits.ts';
-
-/** What was looked at. */
-export type FindingKind =
-  | 'history'
-  | 'migrations'
-  | 'drift'
-  | 'foreign-keys'
-  | 'integrity'
-  | 'failed'
-  | 'tasks'
-  | 'nodes';
-
-/** One result of a verification. */
-export interface Finding {
-  readonly check: FindingKind;
-  readonly ok: boolean;
-  /** A namespace or a node; '' for the whole database. */
-  readonly subject: string;
-  readonly text: string;
-  /** Arguments of `quorate migrate` that would help. */
-  readonly commands: readonly (readonly string[])[];
-}
 
 export interface VerifyOptions extends CallOptions {
   /** Also compared with what was applied. */

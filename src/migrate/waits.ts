@@ -1,31 +1,15 @@
-import type { NamespaceStatus, ParticipantStatus, PendingStatus } from './status.ts';
+import type {
+  NamespaceStatus,
+  Obstacle,
+  ParticipantStatus,
+  PendingStatus,
+  Wait,
+} from '../client/index.ts';
+
+export type { Obstacle, Wait };
 
 /** Attempts after which a migration is not tried again by itself (`machine/schema-readiness.ts`). */
 const ATTEMPTS_MAX = 3;
-
-/** What a migration waits for. */
-export type Obstacle =
-  /** Participants whose code would not survive it. */
-  | 'older-code'
-  /** An operator who holds all migrations. */
-  | 'hold'
-  /** An operator who says that it may break older code. */
-  | 'finalize'
-  /** Somebody who finds out why it fails. */
-  | 'repair';
-
-/** One reason why a migration does not begin, with what would end it. */
-export interface Wait {
-  readonly namespace: string;
-  readonly migration: string;
-  readonly obstacle: Obstacle;
-  /** Who is waited for; empty when it is an operator. */
-  readonly participants: readonly ParticipantStatus[];
-  /** In words. */
-  readonly why: string;
-  /** Arguments of `quorate migrate` that would resolve it, any order. */
-  readonly commands: readonly (readonly string[])[];
-}
 
 /**
  * What the next migrations of a namespace wait for. `members`: ids of the members of the cluster, when they are known; nodes that are

@@ -22,7 +22,23 @@ export interface ManifestEntry {
   readonly checksum: string;
   /** Only of `contract`: names that must be applied before it; everything in the list before it by default. */
   readonly after?: readonly string[] | undefined;
+  /** Only of `contract` and `breaking`: what must have been done outside of the database before it. */
+  readonly tasks?: readonly TaskName[] | undefined;
 }
+
+/** Work of programs outside of the database that is recorded in it. */
+export interface TaskName {
+  readonly name: string;
+  /** On every node that takes part, or once for all. */
+  readonly once: TaskScope;
+}
+
+export type TaskScope = 'node' | 'cluster';
+
+export const TASK_SCOPES: readonly TaskScope[] = ['node', 'cluster'];
+
+/** Stands for the node in the record of a task that is done once for all. */
+export const WHOLE_CLUSTER = '*';
 
 /** What one program knows of one namespace: its migrations in order. */
 export interface Manifest {
@@ -111,7 +127,13 @@ export class Program {
       this.#chains.push(chainOf(this.#chains.at(-1) ?? EMPTY_CHAIN, entry));
     }
     this.min = this.#lowest();
-    for (const entry of manifest.entries) this.#checkAfter(entry);
+    for (const entry of manifest.entries) {
+      this.#checkAfter(entry);
+      const { name, kind, tasks = [] } = entry;
+      if (tasks.length > 0 && kind !== 'contract' && kind !== 'breaking') {
+        throw bad(manifest, `${name} waits for tasks and is neither contract nor breaking`);
+      }
+    }
     this.digest = digestOf(canonicalText(manifest));
   }
 
@@ -181,9 +203,12 @@ export function canonicalText(manifest: Manifest): string {
     namespace,
     ...(base === undefined ? {} : { base: canonicalBase(base) }),
     ...(servesFrom === undefined ? {} : { servesFrom }),
-    entries: manifest.entries.map(({ name, kind, checksum, after }) => ({
+    entries: manifest.entries.map(({ name, kind, checksum, after, tasks }) => ({
       ...{ name, kind, checksum },
       ...(after === undefined ? {} : { after: [...after] }),
+      ...(tasks === undefined
+        ? {}
+        : { tasks: tasks.map((task) => ({ name: task.name, once: task.once })) }),
     })),
   });
 }

@@ -5,6 +5,8 @@ import {
   type ManifestEntry,
   MIGRATION_KINDS,
   Program,
+  TASK_SCOPES,
+  type TaskName,
 } from './manifest.ts';
 
 /** Who asks. */
@@ -239,7 +241,12 @@ function entryOf(fields: Fields): ManifestEntry {
     ...{ name: fields.text('name'), kind: fields.oneOf('kind', MIGRATION_KINDS) },
     checksum: fields.text('checksum'),
     ...(fields.has('after') ? { after: fields.names('after') } : {}),
+    ...(fields.has('tasks') ? { tasks: fields.list('tasks').map(taskOf) } : {}),
   };
+}
+
+function taskOf(fields: Fields): TaskName {
+  return { name: fields.text('name'), once: fields.oneOf('once', TASK_SCOPES) };
 }
 
 function claimOf(fields: Fields): MigrationClaim {

@@ -1,4 +1,10 @@
-import type { Database, Schema, SchemaEvent, SchemaOptions } from '../../client/index.ts';
+import {
+  createClient,
+  type Database,
+  type Schema,
+  type SchemaEvent,
+  type SchemaOptions,
+} from '../../client/index.ts';
 import { CALM_NETWORK } from '../../sim/network.ts';
 import { loadSqlite, sha256, turn } from '../../sim/platform.ts';
 import { drawProfile } from '../../sim/profile.ts';
@@ -23,25 +29,29 @@ export class Copy {
     more: Partial<SchemaOptions> = {},
     kind: 'node' | 'client' = 'client',
   ) {
-    this.database = world.client(`app-${id}`).database('app');
     const { scheduler } = world;
-    this.schema = openSchema(
-      this.database,
-      {
+    const clock = {
+      now: () => scheduler.now(),
+      wallMs: () => WALL_MS + scheduler.now(),
+      after: (ms: number, run: () => void) => scheduler.after(ms, run),
+    };
+    const random = world.stream(`copy-${id}`);
+    const client = createClient({
+      ...{ network: world.network.at(`app-${id}`), clock: scheduler, random },
+      servers: world.fleet.addresses,
+      openSchema: (database, options) =>
+        openSchema(database, options, { id, kind }, { clock, random }),
+    });
+    this.database = client.database('app', {
+      schema: {
         ...{ migrations, release: `release-of-${migrations.program.max}` },
         onEvent: (event) => this.events.push(event),
         ...more,
       },
-      { id, kind },
-      {
-        clock: {
-          now: () => scheduler.now(),
-          wallMs: () => WALL_MS + scheduler.now(),
-          after: (ms, run) => scheduler.after(ms, run),
-        },
-        random: world.stream(`copy-${id}`),
-      },
-    );
+    });
+    const { schema } = this.database;
+    if (schema === undefined) throw new Error('a copy takes part in migrations');
+    this.schema = schema;
   }
 
   /** How many events of a kind there were. */
