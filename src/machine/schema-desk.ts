@@ -188,10 +188,11 @@ export class SchemaDesk {
       this.#write(job, database, connection, (sql) => {
         const { store, program, entry, state } = this.#ready(sql, request, false);
         if (state === 'applied') return { ...already(store, entry), complete: true };
-        const before = runBackfill(store, entry.name, request.batch);
+        const { batch, options } = request;
+        const before = runBackfill(store, entry.name, batch, options.mayLoseRows);
         if (!before.complete) return before;
         const transaction = new SchemaTransaction(
-          ...([store, request, program, entry, request.options, startedMs, undefined] as const),
+          ...([store, request, program, entry, options, startedMs, undefined] as const),
         );
         const pages = database.store.writeSet.count;
         const applied = transaction.finish(NO_SCRIPT, 0, pages, this.#core.clock.wallMs());

@@ -1,7 +1,8 @@
 import { QuorateError, type Value } from '../base/index.ts';
-import { type Check, RESERVED_PREFIX } from '../schema/index.ts';
+import type { Check } from '../schema/index.ts';
 import { formatLiteral, quoteIdentifier } from '../sql/index.ts';
 import { queryRows } from './schema-query.ts';
+import { RowCounts, userTables } from './schema-row-counts.ts';
 import { type SchemaSql, text } from './schema-sql.ts';
 
 /** Evidence in a message: rows, and characters of each. */
@@ -12,8 +13,7 @@ const NO_RENAMES: ReadonlyMap<string, string> = new Map();
 /** What a migration must not change unless it says so; taken before it runs and compared afterwards. */
 export class SafetyNet {
   readonly #sql: SchemaSql;
-  readonly #mayLose: ReadonlySet<string>;
-  readonly #rows = new Map<string, number>();
+  readonly #rows: RowCounts;
   readonly #violations: ReadonlyMap<string, number> | undefined;
   readonly #broken: ReadonlySet<string>;
 
@@ -28,15 +28,14 @@ export class SafetyNet {
     foreignKeysOff: boolean,
   ) {
     this.#sql = sql;
-    this.#mayLose = new Set(mayLoseRows.map((name) => name.toLowerCase()));
-    for (const table of reachable(sql, names)) this.#rows.set(table, countRows(sql, table));
+    this.#rows = new RowCounts(sql, names, mayLoseRows);
     this.#violations = foreignKeysOff ? violations(sql) : undefined;
     this.#broken = new Set(brokenObjects(sql).keys());
   }
 
   /** Throws ROWCOUNT_TRIPWIRE, FK_VIOLATION, DANGLING_OBJECT. */
   check(definesSchema: boolean, renames: ReadonlyMap<string, string> = NO_RENAMES): void {
-    this.#checkRows(renames);
+    this.#rows.check(renames);
     if (this.#violations !== undefined) {
       const before = this.#violations;
       const fresh = [...violations(this.#sql)]
@@ -55,23 +54,6 @@ export class SafetyNet {
       throw new QuorateError(
         'DANGLING_OBJECT',
         `the migration leaves ${name} that cannot be used any more: ${reason}`,
-      );
-    }
-  }
-
-  #checkRows(renames: ReadonlyMap<string, string>): void {
-    if (this.#mayLose.has('*')) return;
-    const now = new Map(tables(this.#sql).map(({ name }) => [name.toLowerCase(), name]));
-    for (const [table, before] of this.#rows) {
-      if (this.#mayLose.has(table.toLowerCase())) continue;
-      const lowered = table.toLowerCase();
-      const name = now.has(lowered) ? lowered : (renames.get(lowered) ?? lowered);
-      const exists = now.get(name);
-      const after = exists === undefined ? 0 : countRows(this.#sql, exists);
-      if (after >= before) continue;
-      throw new QuorateError(
-        'ROWCOUNT_TRIPWIRE',
-        `table ${table} had ${before} rows and ${exists !== undefined ? `would have ${after}` : 'would be gone'}: if that is meant, name it in mayLoseRows`,
       );
     }
   }
@@ -107,54 +89,6 @@ function evidence(rows: readonly Value[][]): string {
   return shown.join('; ') + (more > 0 ? `; and ${more} more` : '');
 }
 
-function tables(sql: SchemaSql): { readonly name: string; readonly sql: string }[] {
-  return sql
-    .rows("select name, sql from sqlite_schema where type = 'table'")
-    .map((row) => ({ name: text(row[0]), sql: text(row[1]) }))
-    .filter(({ name, sql: created }) => !isInternal(name) && !/^create\s+virtual/i.test(created));
-}
-
-function isInternal(name: string): boolean {
-  const lowered = name.toLowerCase();
-  return lowered.startsWith('sqlite_') || lowered.startsWith(RESERVED_PREFIX);
-}
-
-function countRows(sql: SchemaSql, table: string): number {
-  return sql.count(`select count(*) from main.${quoteIdentifier(table)}`);
-}
-
-/** Tables that a text with these words can change: named ones, what refers to them with an action, and what their triggers name. */
-function reachable(sql: SchemaSql, names: ReadonlySet<string>): Set<string> {
-  const all = tables(sql);
-  const triggers = sql
-    .rows("select tbl_name, sql from sqlite_schema where type = 'trigger'")
-    .map((row) => ({ table: text(row[0]).toLowerCase(), sql: text(row[1]).toLowerCase() }));
-  const referring = all.map(({ name }) => ({
-    name,
-    parents: sql
-      .rows('select "table" from pragma_foreign_key_list(?1)', name)
-      .map((row) => text(row[0]).toLowerCase()),
-  }));
-  const found = new Set<string>();
-  const views = sql.rows("select name from sqlite_schema where type = 'view'");
-  const everything = [...all.map(({ name }) => name), ...views.map(([name]) => text(name))];
-  const isTable = new Set(all.map(({ name }) => name));
-  const open = everything.filter((name) => names.has(name.toLowerCase()));
-  const seen = new Set<string>();
-  for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    if (seen.has(name)) continue;
-    seen.add(name);
-    if (isTable.has(name)) found.add(name);
-    const lowered = name.toLowerCase();
-    for (const child of referring) if (child.parents.includes(lowered)) open.push(child.name);
-    for (const trigger of triggers) {
-      if (trigger.table !== lowered) continue;
-      open.push(...everything.filter((other) => trigger.sql.includes(other.toLowerCase())));
-    }
-  }
-  return found;
-}
-
 /** With how often: rows of tables WITHOUT ROWID cannot be told from each other. */
 function violations(sql: SchemaSql): Map<string, number> {
   const found = new Map<string, number>();
@@ -179,7 +113,7 @@ function brokenObjects(sql: SchemaSql): Map<string, string> {
   for (const [view] of sql.rows("select name from sqlite_schema where type = 'view'")) {
     note(`view ${text(view)}`, `select * from ${quoteIdentifier(text(view))}`);
   }
-  const all = tables(sql);
+  const all = userTables(sql);
   const exist = new Set(all.map(({ name }) => name.toLowerCase()));
   for (const { name } of all) {
     for (const [parent] of sql.rows('select "table" from pragma_foreign_key_list(?1)', name)) {

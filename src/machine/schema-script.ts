@@ -78,7 +78,7 @@ export function schemaScript(sql: string): SchemaScript {
 }
 
 /** Words, names and numbers of a statement, in lower case and without quotes; texts too, because SQLite takes 'p' for a name where one must stand. */
-function wordsOf(statement: string): string[] {
+export function wordsOf(statement: string): string[] {
   const words: string[] = [];
   for (const token of tokens(statement)) {
     if (isBlank(token)) continue;

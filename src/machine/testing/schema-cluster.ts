@@ -10,6 +10,28 @@ export interface Step {
   readonly sql: string;
 }
 
+/** A backfill, as a migration with the text of its step. */
+export class Backfill implements Step {
+  readonly name: string;
+  readonly kind = 'data';
+  readonly sql: string;
+  readonly batch: BackfillOptions;
+
+  constructor(name: string, batch: BackfillOptions) {
+    this.name = name;
+    this.batch = batch;
+    this.sql = batch.run ?? '';
+  }
+}
+
+export interface BackfillOptions {
+  readonly table?: string;
+  readonly key?: string;
+  readonly rows?: number;
+  readonly run?: string;
+  readonly verify?: string;
+}
+
 /** A program: its migrations, and what the machine is told of it. */
 export class Release {
   readonly steps: readonly Step[];
@@ -51,6 +73,36 @@ export class SchemaCluster {
     const { digest } = release.program;
     const claim = { namespace: 'app', name, manifest: digest, run, by: 'node-1', release: 'r' };
     return this.ask({ op: 'migrate', ...claim, sql: step.sql, ...more });
+  }
+
+  /** One batch. */
+  batch(release: Release, { name, batch }: Backfill, more: object = {}) {
+    const { run: step, ...rest } = batch;
+    const { digest } = release.program;
+    const claim = { namespace: 'app', name, manifest: digest, run: 'run-1', by: 'node-1' };
+    return this.ask({ op: 'batch', ...claim, batch: { ...rest, step }, ...more });
+  }
+
+  /** Opens a migration in code. */
+  begin(
+    release: Release,
+    name: string,
+    options: Partial<Submit>,
+    more: object = {},
+    run = 'run-1',
+  ) {
+    const { digest } = release.program;
+    const claim = { namespace: 'app', name, manifest: digest, run, by: 'node-1' };
+    return this.ask({ op: 'begin', ...claim, ...more }, options);
+  }
+
+  /** The first value of a query on what is committed or about to be. */
+  look(sql: string): unknown {
+    const session = { session: 999 };
+    this.world.run('begin immediate', [], session);
+    const value = this.world.rows(sql, [], session)[0]?.[0];
+    this.world.run('rollback', [], session);
+    return value;
   }
 
   control(action: string, value = '', namespace = 'app') {
