@@ -15,7 +15,7 @@ import {
   withDatabase,
 } from './migrate-common.ts';
 import { EXIT, EXIT_TEXT, follow, type Step } from './migrate-follow.ts';
-import { lookAt } from './migrate-look.ts';
+import { lookAt, memberIds } from './migrate-look.ts';
 import { declaredMigrations, SOURCE_OPTIONS } from './migrate-source.ts';
 import { standardScreen, untilStopped } from './migrate-terminal.ts';
 import { TIMEOUT_OPTION, timeoutOf } from './migrate-timeout.ts';
@@ -55,7 +55,7 @@ type Reached = (
   database: ClusterDatabase,
   statuses: readonly NamespaceStatus[],
   options: CallOptions,
-) => Promise<Pick<Step, 'end' | 'text'>>;
+) => Promise<Partial<Step>>;
 
 async function runWait(input: CommandInput): Promise<number> {
   atMostWords(input, 0);
@@ -64,10 +64,10 @@ async function runWait(input: CommandInput): Promise<number> {
   const view = new View(standardScreen, input.values.json === true);
   const look = async (database: ClusterDatabase, options: CallOptions): Promise<Step> => {
     const found = await lookAt(database, textOption(input, 'namespace'), options);
-    const stuck = found.waits.find(({ obstacle }) => obstacle === 'repair');
-    const step = await reached(database, found.statuses, options);
-    if (step.end !== undefined || stuck === undefined) return { ...found, ...step };
-    return { ...found, end: 'failed', text: `${stuck.migration}: ${stuck.why}` };
+    const step = { ...found, ...(await reached(database, found.statuses, options)) };
+    const stuck = step.waits.find(({ obstacle }) => obstacle === 'repair');
+    if (step.end !== undefined || stuck === undefined) return step;
+    return { ...step, end: 'failed', text: `${stuck.migration}: ${stuck.why}` };
   };
   return await withDatabase(input, async (database) => {
     const end = await untilStopped((signal) =>
@@ -134,11 +134,14 @@ function untilAll(
   isReached: (report: PreflightReport) => boolean,
 ): Reached {
   return async (database, _, options) => {
-    const reports = await preflight(database, migrations, options);
+    const members = await memberIds(database, options);
+    const reports = await preflight(database, migrations, { ...options, members });
     const refused = reports.find(({ verdict }) => verdict === 'refused');
     if (refused !== undefined) {
       return { end: 'failed', text: `${refused.code}: ${refused.reason}` };
     }
-    return reports.every(isReached) ? REACHED : NOT_YET;
+    // What these migrations wait for, also while nobody is there who knows them.
+    const waits = reports.flatMap((report) => report.waits);
+    return reports.every(isReached) ? REACHED : { waits };
   };
 }
