@@ -276,8 +276,10 @@ export class RemoteDatabase extends RemoteTransactional implements Database {
     try {
       return await super.perform(request, call);
     } catch (error) {
-      // It learns why at once, not at its next look.
-      if (error instanceof QuorateError && error.code === 'SCHEMA_FENCED') this.schema?.poke();
+      // It learns why at once, not at its next look; once.
+      const { schema } = this;
+      const isNews = schema?.reports.every(({ canServe }) => canServe) === true;
+      if (isNews && error instanceof QuorateError && error.code === 'SCHEMA_FENCED') schema.poke();
       throw error;
     }
   }

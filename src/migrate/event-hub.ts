@@ -10,12 +10,18 @@ interface Reader {
 
 /** Tells events of the schema to everybody who listens; one that throws is its own problem. */
 export class EventHub {
-  readonly #listeners: ((event: SchemaEvent) => void)[];
+  readonly #listeners: readonly ((event: SchemaEvent) => void)[];
+  readonly #onError: (error: unknown) => void;
   readonly #readers = new Set<Reader>();
   #closed = false;
 
-  constructor(listeners: readonly ((event: SchemaEvent) => void)[]) {
-    this.#listeners = [...listeners];
+  /** `onError`: told what a listener throws. */
+  constructor(
+    listeners: readonly ((event: SchemaEvent) => void)[],
+    onError: (error: unknown) => void,
+  ) {
+    this.#listeners = listeners;
+    this.#onError = onError;
   }
 
   tell(event: SchemaEvent): void {
@@ -23,8 +29,8 @@ export class EventHub {
       try {
         listener(event);
       } catch (error) {
-        // It must not end the migrations; nobody here can handle it.
-        void Promise.reject(error);
+        // It must not end the migrations.
+        this.#onError(error);
       }
     }
     for (const { waiting, wake } of this.#readers) {

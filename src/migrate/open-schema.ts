@@ -50,11 +50,13 @@ export function openSchema(
   const observer = access.observer();
   const participant = { ...identity, boot, release };
   const meter = new SchemaMeter(clock);
-  const hub = new EventHub([
-    (event) => meter.count(event),
-    (event) => onEvent?.(event),
-    (event) => sink?.(database.name, event),
-  ]);
+  const listeners = [
+    (event: SchemaEvent) => meter.count(event),
+    (event: SchemaEvent) => onEvent?.(event),
+    (event: SchemaEvent) => sink?.(database.name, event),
+  ];
+  // Nobody here can handle it: the process says so, as for any listener.
+  const hub = new EventHub(listeners, (error) => void Promise.reject(error));
   const common = {
     ...{ client, clock, migrations, participant },
     onEvent: (event: SchemaEvent) => hub.tell(event),

@@ -85,8 +85,8 @@ export class RunningSchema implements Schema {
     await this.#reach(wanted, goal);
   }
 
-  wait(goal: SchemaGoal = {}): Promise<void> {
-    return this.#reach(this.#wanted(goal), goal);
+  async wait(goal: SchemaGoal = {}): Promise<void> {
+    await this.#reach(this.#wanted(goal), goal);
   }
 
   /** Throws MIGRATION_UNKNOWN. */

@@ -12,7 +12,6 @@ import { streamOf, World } from '../../sim/world.ts';
 import { type Migrations, openSchema } from '../index.ts';
 
 const LIMIT_MS = 120_000;
-const WALL_MS = 1_700_000_000_000;
 
 let platform: { module: ReturnType<typeof loadSqlite>; hash: typeof sha256; turn: typeof turn };
 
@@ -30,17 +29,12 @@ export class Copy {
     kind: 'node' | 'client' = 'client',
   ) {
     const { scheduler } = world;
-    const clock = {
-      now: () => scheduler.now(),
-      wallMs: () => WALL_MS + scheduler.now(),
-      after: (ms: number, run: () => void) => scheduler.after(ms, run),
-    };
     const random = world.stream(`copy-${id}`);
     const client = createClient({
       ...{ network: world.network.at(`app-${id}`), clock: scheduler, random },
       servers: world.fleet.addresses,
       openSchema: (database, options) =>
-        openSchema(database, options, { id, kind }, { clock, random }),
+        openSchema(database, options, { id, kind }, { clock: scheduler, random }),
     });
     this.database = client.database('app', {
       schema: {

@@ -1,0 +1,204 @@
+import { expect, test } from 'vitest';
+import type { SchemaEvent } from '../client/index.ts';
+import { EventHub } from './event-hub.ts';
+import { defineMigrations, schemaMetrics, sqlMigration } from './index.ts';
+import { Copy, story, until } from './testing/copies.ts';
+
+const ONE = sqlMigration('0001', 'create table a (x, y)', { kind: 'expand' });
+const TWO = sqlMigration('0002', 'create table b (x)', { kind: 'expand' });
+const DROP = sqlMigration('0003', 'alter table a drop column y', { kind: 'contract' });
+const R1 = defineMigrations({ entries: [ONE] });
+const R3 = defineMigrations({ entries: [ONE, TWO, DROP] });
+
+test('a program that leaves migrations to others applies them when it is told to, as far as it is told', () =>
+  story(51, async (world) => {
+    const copy = new Copy(world, 'a', R3, { mode: 'wait' });
+    const { schema } = copy;
+    await expect(schema.wait({ to: '0009' })).rejects.toMatchObject({ code: 'MIGRATION_UNKNOWN' });
+    expect(await schema.plan()).toMatchObject([
+      { namespace: 'app', pending: [{ name: '0001' }, { name: '0002' }, { name: '0003' }] },
+    ]);
+    await schema.up({ to: '0001' });
+    await world.sleep(5_000);
+    expect(schema.reports).toMatchObject([{ version: 1, canServe: false }]);
+    const waited = schema.wait();
+    await schema.up();
+    await waited;
+    expect(await schema.plan()).toMatchObject([{ pending: [], waits: [] }]);
+    expect(await schema.status()).toMatchObject([{ version: 2, pending: [] }]);
+    const bad = (await schema.verify()).filter(({ ok }) => !ok);
+    expect(bad).toEqual([]);
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(schema.wait({ signal })).resolves.toBeUndefined();
+  }));
+
+test('what a migration failed with ends waiting for it, also for a contract beside which the program serves', () =>
+  story(52, async (world) => {
+    const bad = sqlMigration('0003', 'alter table a drop column nothing', { kind: 'contract' });
+    const copy = new Copy(world, 'a', defineMigrations({ entries: [ONE, TWO, bad] }));
+    await copy.schema.ready();
+    await expect(copy.schema.wait()).rejects.toMatchObject({ code: 'MIGRATION_FAILED' });
+    await until(world, 'the end of tries', () => copy.count('stuck') > 0);
+    await copy.schema.wait({ to: '0002' });
+    await expect(copy.schema.wait()).rejects.toMatchObject({ code: 'MIGRATION_STUCK' });
+    await copy.schema.repair('0003', { reason: 'another try' });
+    const [status] = await copy.schema.status();
+    expect(status).toMatchObject({ phase: 'idle' });
+  }));
+
+test('scenario 17: a program that may not serve sees who is in the way, and decides', () =>
+  story(53, async (world) => {
+    const old = new Copy(world, 'old', R1);
+    await old.schema.ready();
+    const breaking = sqlMigration('0002', 'alter table a rename column y to z');
+    const copy = new Copy(world, 'new', defineMigrations({ entries: [ONE, breaking] }));
+    const told: SchemaEvent['kind'][] = [];
+    const watching = (async () => {
+      for await (const event of copy.schema.watch()) told.push(event.kind);
+    })();
+    await until(world, 'the block', () => copy.count('blocked') > 0);
+    // Its sessions are refused, its looks are not.
+    const refused = copy.database.query('select 1', [], { timeoutMs: 1_000 });
+    await expect(refused).rejects.toMatchObject({ code: expect.stringMatching(/TOO_OLD|TIMEOUT/) });
+    const [plan] = await copy.schema.plan();
+    expect(plan.waits).toMatchObject([
+      { migration: '0002', obstacle: 'older-code', participants: [{ id: 'old' }] },
+    ]);
+    await copy.schema.hold({ reason: 'lunch' });
+    await copy.schema.exclude('old');
+    await world.sleep(5_000);
+    expect(await copy.schema.status()).toMatchObject([{ version: 1, controls: { hold: 'lunch' } }]);
+    expect(await copy.schema.metrics()).toMatch(
+      /quorate_schema_participants\{namespace="app",state="excluded"\} 1\n/,
+    );
+    await expect(copy.schema.include('nobody')).rejects.toMatchObject({
+      code: 'PARTICIPANT_NOT_FOUND',
+    });
+    const fenced: string[] = [];
+    const versions: number[] = [];
+    old.database.on('fenced', ({ reason }) => fenced.push(reason));
+    const end = copy.database.on('schema', ({ version }) => versions.push(version));
+    await copy.schema.release();
+    await copy.schema.ready();
+    expect(versions).toContain(2);
+    end();
+    const write = old.database.execute('insert into a (y) values (1)');
+    await expect(write).rejects.toMatchObject({ code: 'SCHEMA_FENCED' });
+    await until(world, 'the news', () => fenced.length > 0);
+    expect(fenced[0]).toMatch(/0002 was applied .* and breaks this build/);
+    expect(old.count('fenced')).toBe(1);
+    const metrics = await old.schema.metrics();
+    expect(metrics).toMatch(/quorate_schema_fenced_total 1\n/);
+    expect(metrics).toMatch(/quorate_schema_version\{namespace="app"\} 2\n/);
+    expect(await copy.schema.metrics()).toMatch(/blocked_seconds_total [1-9]/);
+    const audit = await copy.database.query(
+      'select action, by_operator from __quorate_schema_audit order by seq',
+    );
+    expect(audit).toEqual(
+      ['hold', 'exclude', 'release'].map((action) => ({ action, by_operator: 'new' })),
+    );
+    await copy.schema.close();
+    await watching;
+    expect(told).toEqual(expect.arrayContaining(['blocked', 'committed', 'serving']));
+  }));
+
+test.each(['alert', 'exclude', 'fail-start'] as const)(
+  'older code that stays is told, then: %s',
+  (then) =>
+    story(54, async (world) => {
+      const old = new Copy(world, 'old', R1);
+      await old.schema.ready();
+      const breaking = sqlMigration('0002', 'alter table a rename column y to z');
+      const policy = { lagging: { waitMs: 8_000, then } };
+      const copy = new Copy(world, 'new', defineMigrations({ entries: [ONE, breaking] }), {
+        policy,
+      });
+      await until(world, 'the block', () => copy.count('blocked') > 0);
+      expect(copy.count('lagging')).toBe(0);
+      await until(world, 'the alert', () => copy.count('lagging') > 0);
+      await world.sleep(10_000);
+      expect(copy.events.filter(({ kind }) => kind === 'lagging')).toMatchObject([
+        { name: '0002', participant: 'old', release: 'release-of-1' },
+      ]);
+      const [report] = copy.schema.reports;
+      expect(report?.canServe).toBe(then === 'exclude');
+      expect(copy.count('excluded')).toBe(then === 'exclude' ? 1 : 0);
+      if (then === 'fail-start') {
+        await expect(copy.schema.ready()).rejects.toMatchObject({ code: 'MIGRATION_BLOCKED' });
+      }
+    }),
+);
+
+test('policies of a program stand where no operator has decided; finalize ends them', () =>
+  story(55, async (world) => {
+    const policy = { finalize: 'manual', undeclaredSessions: 'read-only' } as const;
+    const copy = new Copy(world, 'a', R3, { policy });
+    await copy.schema.ready();
+    await until(world, 'the block', () => copy.count('blocked') > 0);
+    const stranger = world.client('stranger').database('app');
+    expect(await stranger.query('select * from a')).toEqual([]);
+    const write = stranger.execute('insert into a (x) values (1)');
+    await expect(write).rejects.toMatchObject({ code: 'SCHEMA_UNDECLARED' });
+    expect(await copy.schema.status()).toMatchObject([
+      { controls: { 'finalize-policy': 'manual' }, pending: [{ name: '0003' }] },
+    ]);
+    // Another program has other ideas, and comes second.
+    const other = new Copy(world, 'b', R3, { policy: { finalize: 'auto' } });
+    await other.schema.ready();
+    await world.sleep(10_000);
+    expect(other.schema.reports).toMatchObject([{ pending: ['0003'] }]);
+    await other.schema.finalize('0003');
+    await copy.schema.wait();
+  }));
+
+test('a contract soaks: it waits after what it follows, unless it is finalized', () =>
+  story(56, async (world) => {
+    const soaking = { ...DROP, soakMs: 30_000 };
+    const copy = new Copy(world, 'a', defineMigrations({ entries: [ONE, TWO, soaking] }));
+    await copy.schema.ready();
+    const startedAt = world.scheduler.now();
+    await copy.schema.wait();
+    expect(world.scheduler.now() - startedAt).toBeGreaterThan(25_000);
+    const held = copy.events.find(({ kind }) => kind === 'blocked');
+    expect(held).toMatchObject({ name: '0003', error: { code: 'MIGRATION_HELD' } });
+    const ends = { ...sqlMigration('0004', 'drop table b', { kind: 'contract' }), soakMs: 1e9 };
+    const more = defineMigrations({
+      entries: [ONE, TWO, soaking, { ...ends, mayLoseRows: true }],
+    });
+    await copy.schema.close();
+    const next = new Copy(world, 'b', more);
+    await next.schema.ready();
+    await until(world, 'the block', () => next.count('blocked') > 0);
+    await next.schema.finalize('0004');
+    await next.schema.wait();
+  }));
+
+test('a listener that throws keeps no event from the others; who reads slowly misses the oldest', async () => {
+  const thrown: unknown[] = [];
+  const heard: SchemaEvent[] = [];
+  const throws = (): void => {
+    throw new Error('its own problem');
+  };
+  const hub = new EventHub([throws, (event) => heard.push(event)], (error) => thrown.push(error));
+  const reader = hub.watch();
+  const first = reader.next();
+  for (let version = 0; version < 1100; version++) {
+    hub.tell({ kind: 'serving', namespace: 'app', version });
+  }
+  expect(thrown.length).toBe(1100);
+  expect(heard.length).toBe(1100);
+  expect(await first).toMatchObject({ value: { version: 100 } });
+  hub.close();
+  expect(await reader.next()).toMatchObject({ done: true });
+});
+
+test('names in metrics cannot end a line', () => {
+  const status = { namespace: 'a"\n\\', version: 1, floor: 0, phase: 'idle', participants: [] };
+  const nothing = { pending: [], applied: [], controls: {} };
+  const counts = { blockedSeconds: 0, migrations: 0, migrationSeconds: 0, failed: 0, fenced: 0 };
+  const text = schemaMetrics([{ ...status, ...nothing }], { ...counts, serving: true });
+  expect(text).toContain('quorate_schema_version{namespace="a\\"\\n\\\\"} 1\n');
+  expect(text).toContain(
+    '# TYPE quorate_schema_fenced_total counter\nquorate_schema_fenced_total 0\n',
+  );
+});
