@@ -1,12 +1,14 @@
 import { assert, LIMITS, QuorateError } from '../base/index.ts';
 import type { Connection } from '../engine/index.ts';
 import {
+  backfillChecksum,
   type ManifestEntry,
   type MigrationClaim,
   type MigrationOptions,
   type Program,
   parseSchemaRequest,
   type SchemaRequest,
+  sqlChecksum,
 } from '../schema/index.ts';
 import { explain } from './explanation.ts';
 import { failureOf, RAW_CODE } from './failure.ts';
@@ -15,8 +17,10 @@ import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
 import type { SqlFailure } from './messages.ts';
 import type { RequestTable } from './request-table.ts';
+import type { Presence } from './schema-barrier.ts';
 import { runBackfill } from './schema-batch.ts';
 import { baseline, control, taskDone } from './schema-control.ts';
+import { forget } from './schema-expiry.ts';
 import { ATTEMPTS_MAX, FINGERPRINT, readiness } from './schema-readiness.ts';
 import { leave, register, report } from './schema-register.ts';
 import { schemaScript } from './schema-script.ts';
@@ -129,7 +133,11 @@ export class SchemaDesk {
             namespaces: request.programs.map((program) => report(sql, program)),
           }));
         }
-        return this.#write(job, database, connection, (sql) => register(sql, request, nowMs));
+        return this.#write(job, database, connection, (sql) => {
+          const answer = register(sql, request, this.#presence(), nowMs);
+          if (answer.changed) forget(sql, this.#presence(), nowMs, this.#core.limits.schemaClients);
+          return { declaration: answer.declaration, namespaces: answer.namespaces };
+        });
       case 'leave':
         return this.#write(job, database, connection, (sql) => ({
           left: leave(sql, request.id, request.boot),
@@ -156,14 +164,15 @@ export class SchemaDesk {
     request: Extract<SchemaRequest, { readonly op: 'migrate' }>,
   ): object {
     const script = schemaScript(request.sql);
-    const applied = this.#attempt(job, database, connection, request);
+    const checksum = sqlChecksum(request.sql);
+    const applied = this.#attempt(job, database, connection, request, checksum);
     if (applied !== undefined) return applied;
     if (script.foreignKeysOff) connection.execute('PRAGMA foreign_keys = OFF');
     if (script.legacyAlterTable) connection.execute('PRAGMA legacy_alter_table = ON');
     const startedMs = this.#core.clock.wallMs();
     return this.#limited(job, request.options, () =>
       this.#write(job, database, connection, (sql) => {
-        const { store, program, entry, state } = this.#ready(sql, request);
+        const { store, program, entry, state } = this.#ready(sql, request, true, checksum);
         if (state === 'applied') return already(store, entry);
         const transaction = new SchemaTransaction(
           ...([store, request, program, entry, request.options, startedMs, script] as const),
@@ -186,7 +195,8 @@ export class SchemaDesk {
     const startedMs = this.#core.clock.wallMs();
     return this.#limited(job, request.options, () =>
       this.#write(job, database, connection, (sql) => {
-        const { store, program, entry, state } = this.#ready(sql, request, false);
+        const checksum = backfillChecksum(request.batch);
+        const { store, program, entry, state } = this.#ready(sql, request, false, checksum);
         if (state === 'applied') return { ...already(store, entry), complete: true };
         const { batch, options } = request;
         const before = runBackfill(store, entry.name, batch, options.mayLoseRows);
@@ -207,9 +217,10 @@ export class SchemaDesk {
     database: MachineDatabase,
     connection: Connection,
     request: MigrationClaim,
+    checksum?: string,
   ): object | undefined {
     const applied = this.#write(job, database, connection, (sql) => {
-      const { store, entry, state } = this.#ready(sql, request, false);
+      const { store, entry, state } = this.#ready(sql, request, false, checksum);
       if (state === 'applied') return already(store, entry);
       store.attempt(entry.name);
       return undefined;
@@ -218,8 +229,8 @@ export class SchemaDesk {
     return applied;
   }
 
-  /** `noted`: this attempt is counted already. */
-  #ready(sql: SchemaSql, claim: MigrationClaim, noted = true) {
+  /** `noted`: this attempt is counted already. `checksum`: of what was sent; code has none that the leader could see. */
+  #ready(sql: SchemaSql, claim: MigrationClaim, noted = true, checksum?: string) {
     const program = knownProgram(sql, claim.manifest);
     const entry = program.entry(claim.name);
     if (entry === undefined || program.manifest.namespace !== claim.namespace) {
@@ -228,20 +239,29 @@ export class SchemaDesk {
         `there is no migration ${claim.name} in '${claim.namespace}'`,
       );
     }
+    if (checksum !== undefined && checksum !== entry.checksum) throw otherText(entry, checksum);
     const store = new SchemaStore(sql, claim.namespace);
     const recorded = new SchemaStore(sql, '').control(FINGERPRINT);
-    const presence = {
+    const most = noted ? ATTEMPTS_MAX + 1 : ATTEMPTS_MAX;
+    const state = readiness(store, program, entry, this.#presence(), recorded, most);
+    return { store, program, entry, state };
+  }
+
+  #presence(): Presence {
+    return {
       members: this.#core.memberIds,
       fenced: this.#core.fenced,
       heard: (id: string) => this.#isHeard(id),
     };
-    const most = noted ? ATTEMPTS_MAX + 1 : ATTEMPTS_MAX;
-    const state = readiness(store, program, entry, presence, recorded, most);
-    return { store, program, entry, state };
   }
 
   #hear(id: string): void {
-    if (this.#heard.size >= LIMITS.schemaClients) {
+    const most = this.#core.limits.schemaClients;
+    if (this.#heard.size >= most) {
+      // Whoever is silent for longer is judged the same without an entry.
+      for (const each of this.#heard.keys()) if (!this.#isHeard(each)) this.#heard.delete(each);
+    }
+    if (this.#heard.size >= most) {
       // Who is forgotten counts as heard of just now: a barrier must not open because a list was full.
       this.#heard.clear();
       this.#since = this.#core.clock.now();
@@ -479,6 +499,13 @@ function knownProgram(sql: SchemaSql, digest: string): Program {
   throw new QuorateError(
     'SCHEMA_UNREGISTERED',
     'the database does not know these migrations: register them first',
+  );
+}
+
+function otherText({ name, checksum }: ManifestEntry, sent: string): QuorateError {
+  return new QuorateError(
+    'CHECKSUM_MISMATCH',
+    `${name}: what was sent has the checksum ${sent}, and the list that this program registered says ${checksum}: a defect of the program that sends it`,
   );
 }
 

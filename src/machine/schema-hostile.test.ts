@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { Program } from '../schema/index.ts';
-import { Release, SchemaCluster, type Step } from './testing/schema-cluster.ts';
+import { Backfill, Release, SchemaCluster, type Step } from './testing/schema-cluster.ts';
 import { useSqlite } from './testing/world.ts';
 
 useSqlite(
@@ -56,25 +56,24 @@ describe('checks and steps of somebody else', () => {
   it('a step changes rows, and neither ends the transaction nor is followed by another', () => {
     for (const step of ['commit', 'update p set v = 1; delete from c', 'drop table c', ' ']) {
       const cluster = new SchemaCluster();
-      const release = new Release(TABLES, { name: '0002', kind: 'data', sql: 'x' });
+      const fill = new Backfill('0002', { table: 'p', key: 'id', rows: 10, run: step });
+      const release = new Release(TABLES, fill);
       cluster.register('1', release);
       cluster.migrate(release, '0001');
-      const claim = { namespace: 'app', name: '0002', manifest: release.program.digest };
-      const batch = { table: 'p', key: 'id', rows: 10, step };
-      const answer = cluster.ask({ op: 'batch', ...claim, run: 'x', by: 'n', batch });
+      const answer = cluster.batch(release, fill);
       expect([step, answer.code]).toEqual([step, 'MIGRATION_INVALID']);
     }
   });
 
   it('a verification of a backfill only looks', () => {
     const cluster = new SchemaCluster();
-    const release = new Release(TABLES, { name: '0002', kind: 'data', sql: 'x' });
+    const verify = 'delete from __quorate_schema_member';
+    const run = 'update p set v = 1';
+    const fill = new Backfill('0002', { table: 'p', key: 'id', rows: 10, run, verify });
+    const release = new Release(TABLES, fill);
     cluster.register('1', release);
     cluster.migrate(release, '0001');
-    const claim = { namespace: 'app', name: '0002', manifest: release.program.digest };
-    const verify = 'delete from __quorate_schema_member';
-    const batch = { table: 'p', key: 'id', rows: 10, step: 'update p set v = 1', verify };
-    const step = () => cluster.ask({ op: 'batch', ...claim, run: 'x', by: 'n', batch });
+    const step = () => cluster.batch(release, fill);
     expect(step().code).toBe('done');
     expect(step().code).toBe('MIGRATION_INVALID');
   });
@@ -148,18 +147,14 @@ describe('backfills', () => {
     const cluster = new SchemaCluster();
     const step = 'update k set done = 1 where id > :after and id <= :upto';
     const table = 'create table k(id text primary key, done integer) without rowid';
-    const release = new Release(
-      { name: '0001', kind: 'expand', sql: table },
-      { name: '0002', kind: 'data', sql: step },
-    );
+    const fill = new Backfill('0002', { table: 'k', key: 'id', rows: 4, run: step });
+    const release = new Release({ name: '0001', kind: 'expand', sql: table }, fill);
     cluster.register('1', release);
     cluster.migrate(release, '0001');
     for (let i = 1; i <= 12; i++) {
       cluster.world.run('insert into k(id) values (?)', [String(i * 100).padStart(5, '0')]);
     }
-    const claim = { namespace: 'app', name: '0002', manifest: release.program.digest };
-    const batch = { table: 'k', key: 'id', rows: 4, step };
-    const run = () => cluster.ask({ op: 'batch', ...claim, run: 'x', by: 'n', batch });
+    const run = () => cluster.batch(release, fill);
     for (let i = 0; i < 10 && run().answer.complete === false; i++);
     const session = { session: 3 };
     cluster.world.run('begin immediate', [], session);
@@ -171,20 +166,18 @@ describe('backfills', () => {
   it('keys below all integers are not left out', () => {
     const cluster = new SchemaCluster();
     const step = 'update k set done = 1 where id > :after and id <= :upto';
+    const fill = new Backfill('0002', { table: 'k', key: 'id', rows: 4, run: step });
     const release = new Release(
       {
         name: '0001',
         kind: 'expand',
         sql: 'create table k(id real primary key, done); insert into k(id) values (-1e300), (1.5)',
       },
-      { name: '0002', kind: 'data', sql: step },
+      fill,
     );
     cluster.register('1', release);
     cluster.migrate(release, '0001');
-    const claim = { namespace: 'app', name: '0002', manifest: release.program.digest };
-    const batch = { table: 'k', key: 'id', rows: 4, step };
-    const answer = cluster.ask({ op: 'batch', ...claim, run: 'x', by: 'n', batch });
-    expect(answer.answer).toMatchObject({ rows: 2 });
+    expect(cluster.batch(release, fill).answer).toMatchObject({ rows: 2 });
   });
 });
 

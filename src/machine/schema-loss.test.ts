@@ -8,7 +8,7 @@ useSqlite(
   readFileSync(createRequire(import.meta.url).resolve('@sqlite.org/sqlite-wasm/sqlite3.wasm')),
 );
 
-function backfill(create: string, batch: object, more: object = {}) {
+function backfill(create: string, batch: { readonly run: string }, more: object = {}) {
   const fill = new Backfill('0002', { table: 't', key: 'id', rows: 2, ...batch });
   const release = new Release({ name: '0001', kind: 'expand', sql: create }, fill);
   const cluster = new SchemaCluster();

@@ -2,6 +2,7 @@ import { QuorateError } from '../base/index.ts';
 import {
   hasBarrier,
   isApplied,
+  isDue,
   type ManifestEntry,
   mayNotRegister,
   nextInLine,
@@ -64,7 +65,7 @@ function checkOrder(program: Program, state: SchemaState, entry: ManifestEntry):
       `it is number ${ordinal}, and the database is at version ${state.version}`,
     );
   }
-  if (ordinal !== undefined) return;
+  if (ordinal !== undefined || isDue(program, state, entry)) return;
   const missing = program.needed(entry).find((name) => !isApplied(program, state, name));
   if (missing !== undefined) throw outOfOrder(entry, `${missing} comes first`);
 }

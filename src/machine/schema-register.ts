@@ -8,6 +8,7 @@ import {
   type SchemaRequest,
   unfit,
 } from '../schema/index.ts';
+import type { Presence } from './schema-barrier.ts';
 import type { SchemaSql } from './schema-sql.ts';
 import { SchemaStore } from './schema-store.ts';
 
@@ -29,6 +30,13 @@ export interface NamespaceReport {
   readonly pending: readonly string[];
 }
 
+export interface Registration {
+  readonly declaration: string;
+  readonly namespaces: readonly NamespaceReport[];
+  /** Something was written. */
+  readonly changed: boolean;
+}
+
 /** Looks without writing: what a registration would be told. Throws as `register`. */
 export function report(sql: SchemaSql, program: Program): NamespaceReport {
   const store = new SchemaStore(sql, program.manifest.namespace);
@@ -48,14 +56,16 @@ export function report(sql: SchemaSql, program: Program): NamespaceReport {
 
 /**
  * Enters a participant with what its code knows, serialised with all migrations: it is in before a barrier is evaluated, or sees what was applied.
- * Writes nothing when everything is known already. Throws SCHEMA_TOO_NEW, SCHEMA_DIVERGED, SCHEMA_EPOCH_GAP.
+ * Writes nothing when everything is known already. Throws SCHEMA_TOO_NEW, SCHEMA_DIVERGED, SCHEMA_EPOCH_GAP, PARTICIPANT_CONFLICT.
  */
 export function register(
   sql: SchemaSql,
   { participant, programs }: Pick<Register, 'participant' | 'programs'>,
+  presence: Presence,
   nowMs: number,
-): { readonly declaration: string; readonly namespaces: readonly NamespaceReport[] } {
+): Registration {
   SchemaStore.create(sql);
+  checkName(sql, participant, presence);
   let changed = false;
   const namespaces: NamespaceReport[] = [];
   const digests: Record<string, string> = {};
@@ -73,7 +83,23 @@ export function register(
     changed = true;
   }
   if (changed) SchemaStore.touch(sql);
-  return { declaration: declaration.id, namespaces };
+  return { declaration: declaration.id, namespaces, changed };
+}
+
+/** Nodes count by membership and clients by life: one that took the other's place would open a barrier. */
+function checkName(
+  sql: SchemaSql,
+  { id, kind }: Register['participant'],
+  { members }: Presence,
+): void {
+  const known = sql.first('select kind from __quorate_schema_member where id = ?1', id)?.[0];
+  const isMember = members?.has(id) === true;
+  const taken = kind === 'node' ? known === 'client' && !isMember : known === 'node' || isMember;
+  if (!taken) return;
+  throw new QuorateError(
+    'PARTICIPANT_CONFLICT',
+    `${JSON.stringify(id)} is the name of a ${kind === 'node' ? 'client' : 'node'}: a ${kind} needs a name of its own`,
+  );
 }
 
 function enter(

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
-import { Release, SchemaCluster, type Step } from './testing/schema-cluster.ts';
+import { Backfill, Release, SchemaCluster, type Step } from './testing/schema-cluster.ts';
 import { useSqlite } from './testing/world.ts';
 
 useSqlite(
@@ -305,11 +305,11 @@ describe('safety nets', () => {
 });
 
 describe('backfills and code', () => {
-  const FILL: Step = {
-    name: '0003_fill',
-    kind: 'data',
-    sql: 'update user set name = full_name where id > :after and id <= :upto and name is null',
-  };
+  const FILL = new Backfill('0003_fill', {
+    ...{ table: 'user', key: 'id', rows: 4 },
+    run: 'update user set name = full_name where id > :after and id <= :upto and name is null',
+    verify: 'select count(*) from user where name is null',
+  });
   const R = new Release(ONE, TWO, FILL);
 
   it('goes range by range with its cursor, verifies, and counts as applied', () => {
@@ -320,10 +320,7 @@ describe('backfills and code', () => {
     for (let id = 3; id <= 10; id++) {
       cluster.world.run('insert into user(id, full_name) values (?, ?)', [id, `u${id}`]);
     }
-    const verify = 'select count(*) from user where name is null';
-    const batch = { table: 'user', key: 'id', rows: 4, step: FILL.sql, verify };
-    const claim = { namespace: 'app', name: FILL.name, manifest: R.program.digest };
-    const step = () => cluster.ask({ op: 'batch', ...claim, run: 'x', by: 'n', batch }).answer;
+    const step = () => cluster.batch(R, FILL).answer;
     expect(step()).toMatchObject({ complete: false, rows: 4, done: 4 });
     expect(step()).toMatchObject({ complete: false, rows: 4, done: 8 });
     // Behind the cursor, by code that does not know the column.

@@ -30,7 +30,10 @@ const HEX = 16;
 const LEAVE_MS = 2_000;
 
 /** Waiting does not help: other code, or an operator, is needed. */
-const FINAL = new Set(['SCHEMA_TOO_NEW', 'SCHEMA_DIVERGED', 'SCHEMA_EPOCH_GAP', 'BAD_MIGRATIONS']);
+const FINAL = new Set([
+  ...['SCHEMA_TOO_NEW', 'SCHEMA_DIVERGED', 'SCHEMA_EPOCH_GAP', 'BAD_MIGRATIONS'],
+  'PARTICIPANT_CONFLICT',
+]);
 /** In the way of a migration, and may pass. */
 const PASSING = new Set([
   'MIGRATION_BLOCKED',
@@ -44,7 +47,7 @@ const FAILED = new Set([
   ...['MIGRATION_FAILED', 'MIGRATION_INVALID', 'MIGRATION_STUCK', 'MIGRATION_TOO_LARGE'],
   ...['MIGRATION_STALL', 'MIGRATION_UNKNOWN', 'UNSAFE_MIGRATION', 'DRIFT_DETECTED'],
   ...['PRECHECK_FAILED', 'POSTCHECK_FAILED', 'ROWCOUNT_TRIPWIRE', 'FK_VIOLATION'],
-  ...['DANGLING_OBJECT', 'BACKFILL_INCOMPLETE'],
+  ...['DANGLING_OBJECT', 'BACKFILL_INCOMPLETE', 'CHECKSUM_MISMATCH'],
 ]);
 
 /** With which the server ends the transaction of a migration in code. */

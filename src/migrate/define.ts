@@ -1,5 +1,13 @@
 import { QuorateError } from '../base/index.ts';
-import { type Base, digestOf, inLine, type ManifestEntry, Program } from '../schema/index.ts';
+import {
+  type Base,
+  backfillChecksum,
+  digestOf,
+  inLine,
+  type ManifestEntry,
+  Program,
+  sqlChecksum,
+} from '../schema/index.ts';
 import type { NodeTask } from './node-task.ts';
 import type { SqlStep, Step } from './steps.ts';
 
@@ -161,13 +169,13 @@ function entryOf(step: Step, tasks: ReadonlyMap<string, NodeTask>): ManifestEntr
   };
 }
 
-/** What a step does, in 64 digits. Line ends do not count: checkouts change them. */
+/** What a step does, in 64 digits. The leader makes the same of what it is sent. */
 export function checksumOf(step: Step): string {
   switch (step.step) {
     case 'sql':
-      return digestOf(step.sql.replaceAll('\r\n', '\n'));
+      return sqlChecksum(step.sql);
     case 'batch':
-      return digestOf(JSON.stringify([step.table, step.key, step.run, step.verify ?? '']));
+      return backfillChecksum({ ...step, step: step.run });
     case 'code':
       return digestOf(`code ${step.name} revision ${step.revision}`);
   }

@@ -1,3 +1,4 @@
+export * from './checksum.ts';
 export * from './declaration.ts';
 export * from './manifest.ts';
 export * from './request.ts';

@@ -102,6 +102,8 @@ export class Program {
   readonly min: number;
   readonly #byName = new Map<string, ManifestEntry>();
   readonly #ordinals = new Map<string, number>();
+  /** Contract → ordinal of the last entry of the line before it. */
+  readonly #before = new Map<string, number>();
   /** `#chains[i]` is the chain at ordinal `base + i`. */
   readonly #chains: string[];
 
@@ -122,7 +124,10 @@ export class Program {
     for (const entry of manifest.entries) {
       if (this.#byName.has(entry.name)) throw bad(manifest, `two are named ${entry.name}`);
       this.#byName.set(entry.name, entry);
-      if (!inLine(entry)) continue;
+      if (!inLine(entry)) {
+        this.#before.set(entry.name, this.base + this.#chains.length - 1);
+        continue;
+      }
       this.#ordinals.set(entry.name, this.base + this.#chains.length);
       this.#chains.push(chainOf(this.#chains.at(-1) ?? EMPTY_CHAIN, entry));
     }
@@ -185,14 +190,15 @@ export class Program {
     return this.#chains[ordinal - this.base];
   }
 
-  /** Names that must be applied before this contract. */
+  /** Names that must be applied before this contract. As long as the manifest: to ask about many, `lineBefore`. */
   needed(contract: ManifestEntry): readonly string[] {
     if (contract.after !== undefined) return contract.after;
-    const { entries } = this.manifest;
-    return entries
-      .slice(0, entries.indexOf(contract))
-      .filter(inLine)
-      .map(({ name }) => name);
+    return this.line.slice(0, this.lineBefore(contract) - this.base).map(({ name }) => name);
+  }
+
+  /** Ordinal of the last entry of the line that stands before a contract in the list. */
+  lineBefore({ name }: ManifestEntry): number {
+    return this.#before.get(name) ?? this.base;
   }
 }
 

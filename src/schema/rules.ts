@@ -182,11 +182,16 @@ export function pending(program: Program, state: SchemaState): readonly Manifest
   const next = nextInLine(program, state);
   const floating = program.manifest.entries.filter(
     (entry) =>
-      !inLine(entry) &&
-      !Object.hasOwn(state.contracts, entry.name) &&
-      program.needed(entry).every((name) => isApplied(program, state, name)),
+      !inLine(entry) && !Object.hasOwn(state.contracts, entry.name) && isDue(program, state, entry),
   );
   return next === undefined ? floating : [...floating, next];
+}
+
+/** Whether everything is applied that comes before a contract. */
+export function isDue(program: Program, state: SchemaState, contract: ManifestEntry): boolean {
+  const { after } = contract;
+  if (after === undefined) return program.lineBefore(contract) <= state.version;
+  return after.every((name) => isApplied(program, state, name));
 }
 
 /** The migration of the line that could come next; in an empty database a snapshot stands for all that a program no longer carries. */

@@ -1,7 +1,13 @@
 import { must } from '../../base/index.ts';
-import { digestOf, type Manifest, type MigrationKind, Program } from '../../schema/index.ts';
+import {
+  backfillChecksum,
+  digestOf,
+  type Manifest,
+  type MigrationKind,
+  Program,
+} from '../../schema/index.ts';
 import type { Submit } from '../messages.ts';
-import { rowsOf, World } from './world.ts';
+import { rowsOf, World, type WorldOptions } from './world.ts';
 
 /** A migration with its text. */
 export interface Step {
@@ -20,15 +26,15 @@ export class Backfill implements Step {
   constructor(name: string, batch: BackfillOptions) {
     this.name = name;
     this.batch = batch;
-    this.sql = batch.run ?? '';
+    this.sql = batch.run;
   }
 }
 
 export interface BackfillOptions {
-  readonly table?: string;
-  readonly key?: string;
-  readonly rows?: number;
-  readonly run?: string;
+  readonly table: string;
+  readonly key: string;
+  readonly rows: number;
+  readonly run: string;
   readonly verify?: string;
 }
 
@@ -39,16 +45,25 @@ export class Release {
 
   constructor(...steps: Step[]) {
     this.steps = steps;
-    const entries = steps.map(({ name, kind, sql }) => ({ name, kind, checksum: digestOf(sql) }));
+    const entries = steps.map((step) => {
+      return { name: step.name, kind: step.kind, checksum: checksumOf(step) };
+    });
     this.program = new Program({ namespace: 'app', entries } satisfies Manifest);
   }
 }
 
+function checksumOf(step: Step): string {
+  return step instanceof Backfill
+    ? backfillChecksum({ ...step.batch, step: step.batch.run })
+    : digestOf(step.sql);
+}
+
 /** A leader that is asked about schemas. */
 export class SchemaCluster {
-  readonly world = new World();
+  readonly world: World;
 
-  constructor() {
+  constructor(options?: WorldOptions) {
+    this.world = new World(options);
     this.world.lead();
   }
 
@@ -64,7 +79,11 @@ export class SchemaCluster {
   }
 
   register(id: string, { program }: Release, boot = 'boot-1') {
-    const participant = { id, kind: 'node', boot, release: `of-${id}` };
+    return this.enter({ id, kind: 'node', boot, release: `of-${id}` }, { program });
+  }
+
+  /** Registers whomever. */
+  enter(participant: object, { program }: Pick<Release, 'program'>) {
     return this.ask({ op: 'register', participant, manifests: [program.manifest] });
   }
 

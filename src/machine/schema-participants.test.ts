@@ -1,0 +1,148 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { describe, expect, it } from 'vitest';
+import { Program } from '../schema/index.ts';
+import { Backfill, Release, SchemaCluster, type Step } from './testing/schema-cluster.ts';
+import { useSqlite } from './testing/world.ts';
+
+useSqlite(
+  readFileSync(createRequire(import.meta.url).resolve('@sqlite.org/sqlite-wasm/sqlite3.wasm')),
+);
+
+const ONE: Step = {
+  name: '0001',
+  kind: 'expand',
+  sql: 'create table t(id integer primary key, a)',
+};
+const DROP: Step = { name: '0002', kind: 'contract', sql: 'alter table t drop column a' };
+const OLD = new Release(ONE);
+const NEW = new Release(ONE, DROP);
+const WEEK_MS = 7 * 24 * 3600 * 1000;
+
+function client(id: string) {
+  return { id, kind: 'client', boot: 'b', release: '' };
+}
+
+describe('names of participants', () => {
+  it('a client cannot take the place of a node, nor a node that of a client', () => {
+    const cluster = new SchemaCluster();
+    cluster.world.send({ kind: 'members', ids: ['1', '2'] });
+    cluster.register('1', OLD);
+    cluster.migrate(OLD, ONE.name);
+    expect(cluster.enter(client('1'), NEW).code).toBe('PARTICIPANT_CONFLICT');
+    // Not registered yet, but a member.
+    expect(cluster.enter(client('2'), NEW).code).toBe('PARTICIPANT_CONFLICT');
+    expect(cluster.enter(client('c'), OLD).code).toBe('done');
+    expect(cluster.register('c', NEW).code).toBe('PARTICIPANT_CONFLICT');
+    cluster.register('2', NEW);
+    const blocked = cluster.migrate(NEW, DROP.name);
+    expect(blocked.code).toBe('MIGRATION_BLOCKED');
+    expect(blocked.answer.message).toMatch(/waits for 1 \(.*c \(/);
+  });
+
+  it('a node that has become a member takes its name from a client', () => {
+    const cluster = new SchemaCluster();
+    cluster.world.send({ kind: 'members', ids: ['1'] });
+    expect(cluster.enter(client('7'), OLD).code).toBe('done');
+    cluster.world.send({ kind: 'members', ids: ['1', '7'] });
+    expect(cluster.register('7', OLD).code).toBe('done');
+  });
+});
+
+describe('tables of participants stay small', () => {
+  const members = (cluster: SchemaCluster) =>
+    cluster.look("select group_concat(id, ' ') from __quorate_schema_member");
+
+  it('clients and removed nodes that were silent for a week are forgotten, living ones are not', () => {
+    const cluster = new SchemaCluster();
+    const { world } = cluster;
+    world.send({ kind: 'members', ids: ['1', '2'] });
+    for (const id of ['1', '2']) cluster.register(id, OLD);
+    for (const id of ['gone', 'lives']) cluster.enter(client(id), OLD);
+    world.clock.advance(WEEK_MS + 1);
+    world.send({ kind: 'members', ids: ['1'] });
+    cluster.enter(client('lives'), OLD);
+    expect(members(cluster)).toBe('1 2 gone lives');
+    cluster.enter(client('new'), OLD);
+    expect(members(cluster)).toBe('1 lives new');
+  });
+
+  it('above the limit the silent ones are forgotten, longest first', () => {
+    const cluster = new SchemaCluster({ limits: { schemaClients: 3 } });
+    for (const id of ['c', 'b', 'a']) {
+      cluster.enter(client(id), OLD);
+      cluster.world.clock.advance(1000);
+    }
+    cluster.world.clock.advance(120_000);
+    cluster.enter(client('a'), OLD);
+    cluster.enter(client('d'), OLD);
+    expect(members(cluster)).toBe('a b d');
+  });
+
+  it('manifests that nobody has any more are dropped when they become many', () => {
+    const cluster = new SchemaCluster();
+    const release = (i: number) => {
+      const data = new Backfill(`${i}`, { table: 't', key: 'id', rows: 1, run: `${i}` });
+      return new Release(ONE, data);
+    };
+    for (let i = 0; i < 120; i++) cluster.register('1', release(i));
+    expect(cluster.look('select count(*) from __quorate_schema_manifest')).toBeLessThan(105);
+    expect(cluster.look('select count(*) from __quorate_schema_declaration')).toBeLessThan(105);
+    expect(cluster.use(release(119), 'select 1')).toBe('SCHEMA_TOO_OLD');
+  });
+});
+
+describe('what is sent is what was declared', () => {
+  it('another text is refused before anything is noted', () => {
+    const cluster = new SchemaCluster();
+    cluster.register('1', OLD);
+    const other = cluster.migrate(OLD, ONE.name, { sql: 'create table other(x)' });
+    expect(other.code).toBe('CHECKSUM_MISMATCH');
+    expect(cluster.look('select count(*) from __quorate_schema_job')).toBe(0);
+    expect(cluster.migrate(OLD, ONE.name, { sql: ONE.sql.replaceAll('\n', '\r\n') }).code).toBe(
+      'done',
+    );
+  });
+
+  it('another step of a backfill, too', () => {
+    const fill = new Backfill('0002', {
+      table: 't',
+      key: 'id',
+      rows: 1,
+      run: 'update t set a = 1',
+    });
+    const release = new Release(ONE, fill);
+    const cluster = new SchemaCluster();
+    cluster.register('1', release);
+    cluster.migrate(release, ONE.name);
+    const other = new Backfill('0002', { ...fill.batch, run: 'update t set a = 2' });
+    expect(cluster.batch(release, other).code).toBe('CHECKSUM_MISMATCH');
+    expect(cluster.batch(release, fill).code).toBe('done');
+  });
+});
+
+describe('long lists', () => {
+  it('many contracts cost each migration once, not each contract each migration', () => {
+    const checksum = 'a'.repeat(64);
+    let looks = 0;
+    const entries = Array.from({ length: 2000 }, (_, i) => {
+      const kind = i % 2 === 0 ? ('expand' as const) : ('contract' as const);
+      const name = `m${i}`;
+      return {
+        kind,
+        checksum,
+        get name() {
+          looks++;
+          return name;
+        },
+      };
+    });
+    const program = new Program({ namespace: 'app', entries });
+    const last = entries[1999];
+    expect(program.needed(last).length).toBe(1000);
+    looks = 0;
+    for (const entry of entries) if (entry.kind === 'contract') program.lineBefore(entry);
+    expect(looks).toBeLessThan(5000);
+    expect(program.lineBefore(last)).toBe(1000);
+  });
+});
