@@ -10,12 +10,21 @@ export interface ParticipantStatus {
   readonly sinceMs: number;
 }
 
+/** A task that is not done everywhere. */
+export interface OpenTask {
+  readonly name: string;
+  /** On which nodes; empty when it is to be done once for all. */
+  readonly nodes: readonly string[];
+}
+
 /** A migration that comes next, as far as anybody who has registered knows. */
 export interface PendingStatus {
   readonly name: string;
   readonly kind: string;
   /** Ids of active participants whose code does not know it and would break. */
   readonly blockedBy: readonly string[];
+  /** Tasks that come first and are not done; absent = none. */
+  readonly openTasks?: readonly OpenTask[] | undefined;
   readonly attempts: number;
   /** What the last attempt failed with. */
   readonly error: string;
@@ -51,6 +60,8 @@ export interface NamespaceStatus {
 export type Obstacle =
   /** Participants whose code would not survive it. */
   | 'older-code'
+  /** A task that is not done everywhere. */
+  | 'task'
   /** An operator who holds all migrations. */
   | 'hold'
   /** An operator who says that it may break older code. */

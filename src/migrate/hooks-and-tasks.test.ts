@@ -51,6 +51,8 @@ test('scenario 52: a task runs once on each node, again after a crash in the mid
       },
     });
     expect(first.schema.reports[0]?.pending).toEqual(['0003']);
+    const [{ waits }] = await first.schema.plan();
+    expect(waits).toMatchObject([{ obstacle: 'task', commands: [['exclude', ids[1]]] }]);
     // It dies without leaving, and starts again.
     crashing = false;
     const again = new Copy(world, ids[1] ?? '', migrations, {}, 'node');

@@ -4,6 +4,7 @@ import type {
   CallOptions,
   Database,
   NamespaceStatus,
+  OpenTask,
   ParticipantStatus,
   PendingStatus,
   Row,
@@ -16,6 +17,7 @@ import {
   pending,
   type SchemaState,
   survives,
+  WHOLE_CLUSTER,
 } from '../schema/index.ts';
 
 export type { AppliedStatus, NamespaceStatus, ParticipantStatus, PendingStatus };
@@ -45,6 +47,7 @@ export async function schemaStatus(
     `select ns, name, kind, version, by_participant, release, finished_ms, pages from __quorate_schema_history order by seq desc`,
   );
   const jobs = await all('select ns, name, attempts, error, done from __quorate_schema_job');
+  const tasks = await all('select ns, name, node from __quorate_schema_task');
   const controls = await all('select ns, key, value from __quorate_schema_control');
   const names = new Set([
     ...states.map(({ namespace }) => namespace),
@@ -57,7 +60,7 @@ export async function schemaStatus(
     return {
       ...{ namespace, version: state.version, floor: state.floor, phase: state.phase },
       participants: present.map((row) => participantOf(row, programs)),
-      pending: pendingOf(state, present, programs, jobs.filter(own)),
+      pending: pendingOf(state, present, programs, jobs.filter(own), tasks.filter(own)),
       applied: history.filter(own).slice(0, APPLIED_SHOWN).map(appliedOf),
       controls: Object.fromEntries(
         controls.filter(own).map(({ key, value }) => [String(key), String(value)]),
@@ -112,6 +115,7 @@ function pendingOf(
   members: readonly Row[],
   programs: ReadonlyMap<string, Program>,
   jobs: readonly Row[],
+  tasks: readonly Row[],
 ): PendingStatus[] {
   const active = members.filter((row) => row.state === 'active');
   const known = active.map((row) => ({
@@ -132,11 +136,27 @@ function pendingOf(
       : [];
   return pending(newest, state).map((entry) => {
     const job = jobs.find(({ name }) => name === entry.name);
+    const openTasks = openTasksOf(entry, active, tasks);
     return {
       ...{ name: entry.name, kind: entry.kind, blockedBy: blockedBy(entry) },
+      ...(openTasks.length === 0 ? {} : { openTasks }),
       ...{ attempts: Number(job?.attempts ?? 0), error: String(job?.error ?? '') },
       done: Number(job?.done ?? 0),
     };
+  });
+}
+
+function openTasksOf(
+  { tasks = [] }: ManifestEntry,
+  active: readonly Row[],
+  done: readonly Row[],
+): OpenTask[] {
+  const nodes = active.filter(({ kind }) => kind === 'node').map(({ id }) => String(id));
+  return tasks.flatMap(({ name, once }) => {
+    const on = new Set(done.filter((row) => row.name === name).map(({ node }) => String(node)));
+    if (on.has(WHOLE_CLUSTER)) return [];
+    const missing = once === 'node' ? nodes.filter((id) => !on.has(id)) : [];
+    return once === 'node' && missing.length === 0 ? [] : [{ name, nodes: missing }];
   });
 }
 

@@ -21,7 +21,7 @@ export function waitsOf(status: NamespaceStatus, members?: ReadonlySet<string>):
 
 function waitsOfOne(
   { namespace, participants, controls }: NamespaceStatus,
-  { name, kind, blockedBy, attempts, error }: PendingStatus,
+  { name, kind, blockedBy, attempts, error, openTasks = [] }: PendingStatus,
   members: ReadonlySet<string> | undefined,
 ): Wait[] {
   const waits: Wait[] = [];
@@ -48,6 +48,14 @@ function waitsOfOne(
   }
   if (attempts >= ATTEMPTS_MAX) {
     add('repair', `it failed ${attempts} times, the last time with: ${error}`, [['repair', name]]);
+  }
+  for (const task of openTasks) {
+    const counts = (id: string): boolean => members?.has(id) !== false && task.nodes.includes(id);
+    const late = participants.filter(({ id, kind: of }) => of === 'node' && counts(id));
+    if (late.length === 0 && task.nodes.length > 0) continue;
+    const commands = late.map(({ id }) => ['exclude', id]);
+    const why = `the task ${task.name} comes first and is not done; its programs tell why it fails (event task)`;
+    add('task', why, commands, late);
   }
   const who = participants.filter(
     (each) =>

@@ -1,0 +1,15 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { expect, test } from 'vitest';
+import { publishSchemaEvent } from './schema-channel.ts';
+
+test('events of schemas are published with their database while somebody listens', () => {
+  const heard: unknown[] = [];
+  const listen = (message: unknown): void => void heard.push(message);
+  const event = { kind: 'serving', namespace: 'app', version: 1 } as const;
+  publishSchemaEvent('app.db', event);
+  subscribe('quorate:schema', listen);
+  publishSchemaEvent('app.db', event);
+  unsubscribe('quorate:schema', listen);
+  publishSchemaEvent('app.db', event);
+  expect(heard).toEqual([{ database: 'app.db', event }]);
+});
