@@ -1,6 +1,8 @@
 import { userInfo } from 'node:os';
+import process from 'node:process';
 import { connect } from '../app/index.ts';
 import type { Cluster, Database } from '../client/index.ts';
+import { asOperator } from '../migrate/index.ts';
 import {
   addressList,
   type CommandInput,
@@ -49,6 +51,7 @@ export async function withDatabase(
   const servers = addressList(requiredOption(input, 'servers'), '--servers');
   const name = requiredOption(input, 'database');
   const database = connect({ servers, database: name, timeoutMs: 10_000 });
+  asOperator(database);
   try {
     return await run(database, servers);
   } finally {
@@ -68,5 +71,14 @@ export function namespaceOf(input: CommandInput): string {
 
 /** Who decides, and why: kept in the audit table. */
 export function decisionOf(input: CommandInput): { readonly by: string; readonly reason: string } {
-  return { by: userInfo().username, reason: textOption(input, 'reason') ?? '' };
+  return { by: operatorName(), reason: textOption(input, 'reason') ?? '' };
+}
+
+/** A container may run under a user id that has no name. */
+function operatorName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
 }

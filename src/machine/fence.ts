@@ -1,6 +1,6 @@
 import type { Connection } from '../engine/index.ts';
 import type { PageSource } from '../pages/index.ts';
-import { TOKEN_MAGIC, UNDECLARED, unfit } from '../schema/index.ts';
+import { OPERATOR, saysNothing, TOKEN_MAGIC, UNDECLARED, unfit } from '../schema/index.ts';
 import { failure } from './failure.ts';
 import type { SqlFailure } from './messages.ts';
 import { SchemaSql } from './schema-sql.ts';
@@ -44,7 +44,7 @@ export class Fence {
   /** What the last checks found for a declaration; undefined = not asked yet. */
   known(declaration: string): Verdict | undefined {
     if (this.#root === 0 && this.#cookie !== -1) {
-      return declaration === UNDECLARED ? FREE : both(unregistered());
+      return saysNothing(declaration) ? FREE : both(unregistered());
     }
     return this.#verdicts.get(declaration);
   }
@@ -71,10 +71,10 @@ export class Fence {
     connection: () => Connection,
   ): SqlFailure | undefined {
     const pageOne = view.page(1);
-    if (pageOne === undefined) return declaration === UNDECLARED ? undefined : unregistered();
+    if (pageOne === undefined) return saysNothing(declaration) ? undefined : unregistered();
     const cookie = cookieOf(pageOne);
     if (cookie !== this.#cookie) this.#look(cookie, connection());
-    if (this.#root === 0) return declaration === UNDECLARED ? undefined : unregistered();
+    if (this.#root === 0) return saysNothing(declaration) ? undefined : unregistered();
     const page = view.page(this.#root);
     const at = page === undefined ? -1 : tokenAt(page);
     if (page === undefined || at < 0) {
@@ -143,6 +143,7 @@ function tokenAt(page: Uint8Array): number {
 
 function judge(sql: SchemaSql, declaration: string): Verdict {
   if (declaration === UNDECLARED) return undeclared(sql);
+  if (declaration === OPERATOR) return { read: undefined, write: undeclared(sql).write };
   const manifests = SchemaStore.declaration(sql, declaration);
   if (manifests === undefined) return both(unregistered());
   for (const [namespace, digest] of Object.entries(manifests)) {

@@ -16,7 +16,7 @@ export {
 export { allowedNames, type Goal, goalState, hasApplied } from './goal.ts';
 export { type NodeTask, nodeTask, type TaskContext } from './node-task.ts';
 export { openSchema, type SchemaIdentity, type SchemaPlatform } from './open-schema.ts';
-export { type Decision, operate } from './operate.ts';
+export { asOperator, type Decision, operate } from './operate.ts';
 export { type PreflightReport, preflight } from './preflight.ts';
 export { type RebuildOptions, rebuildTable } from './rebuild.ts';
 export { type SchemaCounts, schemaMetrics } from './schema-metrics.ts';

@@ -1,6 +1,15 @@
 import { type CallOptions, type Database, schemaAccess } from '../client/index.ts';
+import { OPERATOR } from '../schema/index.ts';
 import { SchemaClient } from './schema-client.ts';
 import { checkValue, type OperatorAction } from './status.ts';
+
+/**
+ * Says that the sessions of a database are those of an operator's tool: they may read whatever the policy on undeclared sessions says, so that it
+ * can be seen what is going on. For programs that serve no code of the database's application.
+ */
+export function asOperator(database: Database): void {
+  schemaAccess(database).declare(OPERATOR);
+}
 
 /** An operator's decision about migrations; it is kept with who and why. */
 export interface Decision {

@@ -21,6 +21,17 @@ export function declarationOf(manifests: Readonly<Record<string, string>>): Decl
   return { id: digestOf(JSON.stringify(sorted)).slice(0, DECLARATION_DIGITS), manifests: sorted };
 }
 
+/**
+ * A session of a tool that looks at any schema and is no code of any release: it may read under every policy, so that operators see what is going on
+ * when nobody else may. Nobody registers it.
+ */
+export const OPERATOR = declarationOf({}).id;
+
+/** Whether a session says nothing of any code. */
+export function saysNothing(declaration: string): boolean {
+  return declaration === UNDECLARED || declaration === OPERATOR;
+}
+
 /** Whether a text can be the identification of a declaration. */
 export function isDeclarationId(text: string): boolean {
   return text.length === DECLARATION_DIGITS && /^[0-9a-f]+$/.test(text);
