@@ -25,12 +25,14 @@ export class PlainDatabase {
   readonly session: NodeSession;
   readonly statements = new StatementTable();
   readonly #statementsMax: number;
+  readonly #declaration: string;
   #rowsAffected = 0;
   #lastInsertRowid = 0n;
 
-  /** `lost`: this object is of no use any more. */
-  constructor(context: SessionContext, name: string, lost: () => void) {
+  /** `declaration`: what the client's code knows of the schema, '' = nothing. `lost`: this object is of no use any more. */
+  constructor(context: SessionContext, name: string, declaration: string, lost: () => void) {
     this.name = name;
+    this.#declaration = declaration;
     this.#statementsMax = context.limits.statementsPerConnection;
     this.session = context.services.openSession({
       readOnly: false,
@@ -53,9 +55,9 @@ export class PlainDatabase {
     const { parameters } = request;
     if (!areUsable(parameters)) return exec ? BAD_PARAMETERS : EXEC_FAILED;
     if (request.type === 'exec-sql') {
-      return plainRequest(this.name, { action: 'script', sql, parameters, rows: 'refuse' });
+      return this.#request({ action: 'script', sql, parameters, rows: 'refuse' });
     }
-    return plainRequest(this.name, {
+    return this.#request({
       action: 'statement',
       statement: { sql, parameters: { kind: 'positional', values: parameters } },
       rows: exec ? 'refuse' : 'send',
@@ -69,7 +71,11 @@ export class PlainDatabase {
     if (this.statements.count >= this.#statementsMax) {
       return failure(FAILURE.error, `more than ${this.#statementsMax} prepared statements`);
     }
-    return plainRequest(this.name, { action: 'describe', sql });
+    return this.#request({ action: 'describe', sql });
+  }
+
+  #request(work: NodeRequest['work']): NodeRequest {
+    return plainRequest(this.name, work, this.#declaration);
   }
 
   /** The response to a request that the node has answered; undefined when its rows were the response. */

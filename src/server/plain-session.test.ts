@@ -218,6 +218,39 @@ describe('Interrupt', () => {
   });
 });
 
+describe('what a plain client says of its code', () => {
+  test('stands in the vfs text of its Open; nothing stands for nothing', () => {
+    const digits = '0123456789abcdef'.repeat(2);
+    for (const [vfs, declaration] of [
+      ['volatile', ''],
+      ['', ''],
+      [`volatile;q=${digits}`, digits],
+      [`q=${digits};other=1`, digits],
+    ]) {
+      const at = SessionHarness.open({}, '');
+      at.send({ type: 'open', name: 'a', flags: 0n, vfs });
+      expect(at.plain()).toEqual([{ type: 'db', db: 0 }]);
+      for (const request of [
+        query('SELECT 1'),
+        exec('SELECT 1'),
+        { type: 'prepare', schema: 1, db: 0n, sql: 'SELECT 1' } as const,
+      ]) {
+        at.send(request);
+        expect(at.node.last.request.declaration).toBe(declaration);
+        at.node.last.fail({});
+      }
+    }
+  });
+
+  test('a mistake in it opens nothing', () => {
+    const at = SessionHarness.open({}, '');
+    at.send({ type: 'open', name: 'a', flags: 0n, vfs: 'volatile;q=7' });
+    expect(at.plain()).toMatchObject([{ type: 'failure', code: 1 }]);
+    at.send(exec('x'));
+    expect(at.plain()).toEqual(failed(12, 'no database opened'));
+  });
+});
+
 describe('checks and failures', () => {
   test('the leader check comes first, then database, then statement', () => {
     const at = SessionHarness.open({}, '');

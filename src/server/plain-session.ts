@@ -1,4 +1,4 @@
-import { DecodeError } from '../base/index.ts';
+import { DecodeError, QuorateError } from '../base/index.ts';
 import type { NodeSession, RequestResult } from '../node/index.ts';
 import {
   type ClientResponse,
@@ -13,6 +13,7 @@ import {
 import { OUTPUT_HIGH_BYTES, type SessionContext, type SessionOutput } from './context.ts';
 import { refuseName } from './database-name.ts';
 import { dumpParts } from './dump.ts';
+import { openDeclaration } from './open-declaration.ts';
 import { nodeAnswer } from './plain-admin.ts';
 import { PlainCall } from './plain-call.ts';
 import { PlainDatabase, type SqlRequest } from './plain-database.ts';
@@ -158,7 +159,7 @@ export class PlainSession {
         );
         return;
       case 'open':
-        this.#finish(this.#open(request.name));
+        this.#finish(this.#open(request.name, request.vfs));
         return;
       case 'prepare':
       case 'exec':
@@ -188,7 +189,7 @@ export class PlainSession {
     else this.#finish(answer ?? failure(FAILURE.parse, 'unrecognized request type'));
   }
 
-  #open(name: string): ClientResponse {
+  #open(name: string, vfs: string): ClientResponse {
     const { services, limits } = this.#context;
     if (!services.isLeader()) return NOT_LEADER;
     if (this.#database !== undefined) {
@@ -198,9 +199,15 @@ export class PlainSession {
       services.status().databases.includes(name),
     );
     if (refused !== undefined) return failure(FAILURE.cannotOpen, refused);
-    const database: PlainDatabase = new PlainDatabase(this.#context, name, () =>
-      this.#lost(database),
-    );
+    let declaration: string;
+    try {
+      declaration = openDeclaration(vfs);
+    } catch (error) {
+      if (!(error instanceof QuorateError)) throw error;
+      return failure(FAILURE.error, error.message);
+    }
+    const lost = (): void => this.#lost(database);
+    const database: PlainDatabase = new PlainDatabase(this.#context, name, declaration, lost);
     this.#database = database;
     return { type: 'db', db: 0 };
   }
