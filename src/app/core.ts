@@ -171,6 +171,7 @@ export class Core implements CoreIdentity {
   async #close(handover: boolean): Promise<void> {
     this.#join?.stop();
     await this.#keeper.stop(handover);
+    if (handover) await this.#server.drain(DRAIN_MS);
     this.#freshness?.stop();
     await this.#server.close();
     await this.#node.stop();
@@ -188,6 +189,9 @@ async function serversToJoin(disk: Disk, options: CoreOptions): Promise<readonly
     `${disk.path} belongs to a node that has not joined its cluster yet; start it with --join and the addresses of members`,
   );
 }
+
+/** Answers that are on their way at a planned end may take so long. */
+const DRAIN_MS = 2_000;
 
 const QUARANTINED =
   'this node is quarantined: it may have lost what it acknowledged, so it neither votes nor acknowledges. ' +

@@ -36,6 +36,7 @@ export class ClientSession {
   #plain: PlainSession | undefined;
   #extension: ExtensionSession | undefined;
   #ended = false;
+  #refusing = false;
 
   constructor(context: SessionContext, output: SessionOutput) {
     this.#context = context;
@@ -74,6 +75,19 @@ export class ClientSession {
       if (!(error instanceof DecodeError)) throw error;
       this.#end(error.message);
     }
+  }
+
+  /** Everything that was asked is answered, and the answers have left. */
+  get idle(): boolean {
+    const { bufferedBytes } = this.#output;
+    const answered = this.#plain?.idle !== false && (this.#extension?.requestsInFlight ?? 0) === 0;
+    return answered && bufferedBytes === 0;
+  }
+
+  /** From now on clients that can go elsewhere are sent there. */
+  refuse(): void {
+    this.#refusing = true;
+    this.#extension?.refuse();
   }
 
   /** What was sent is written. */
@@ -115,6 +129,7 @@ export class ClientSession {
     };
     this.#plain = new PlainSession(this.#context, inner, version === PROTOCOL_VERSION_LEGACY);
     this.#extension = new ExtensionSession(this.#context, inner);
+    if (this.#refusing) this.#extension.refuse();
   }
 
   #accept(message: WireMessage): void {

@@ -49,6 +49,16 @@ export class ConnectionLoop {
     this.#adjust();
   }
 
+  /** Nothing that a client asked waits for its answer. */
+  get idle(): boolean {
+    return this.#over !== undefined || this.#session.idle;
+  }
+
+  /** Before the end: no new requests of clients that can go elsewhere. */
+  refuse(): void {
+    this.#session.refuse();
+  }
+
   /** Ends the connection without waiting for the other side. */
   close(): void {
     if (this.#over === undefined) this.#connection.destroy();

@@ -472,4 +472,29 @@ describe('the rest', () => {
     expect(at.take().map(({ type }) => type)).toEqual([32, 40, 1]);
     expect(HELLO_WORD.length).toBe(8);
   });
+
+  test('before a planned end new requests are sent elsewhere, and what has begun is answered', () => {
+    const at = SessionHarness.extension();
+    at.ask(openStream(1, 7));
+    at.ask(run(2));
+    at.answers();
+    expect(at.session.idle).toBe(false);
+    at.session.refuse();
+    at.ask(run(3));
+    at.ask(run(4, { stream: 7 }));
+    expect(at.answers()).toMatchObject([
+      {
+        type: 'failure',
+        request: 3,
+        code: 'NODE_STOPPED',
+        retryable: true,
+        outcome: 'rolled-back',
+      },
+    ]);
+    for (const call of at.node.calls) call.done();
+    expect(at.answers().map((answer) => ('request' in answer ? answer.request : 0))).toEqual([
+      2, 4,
+    ]);
+    expect(at.session.idle).toBe(true);
+  });
 });

@@ -43,6 +43,7 @@ export class ExtensionSession {
   #unsubscribe: (() => void) | undefined;
   #leader = '';
   #closed = false;
+  #refusing = false;
 
   constructor(context: SessionContext, output: SessionOutput) {
     this.#context = context;
@@ -74,6 +75,11 @@ export class ExtensionSession {
       default:
         this.#admit(request, body.length);
     }
+  }
+
+  /** From now on new requests are refused, so that their clients go elsewhere; what has begun goes on. */
+  refuse(): void {
+    this.#refusing = true;
   }
 
   /** What was sent is written. */
@@ -131,6 +137,11 @@ export class ExtensionSession {
   ): void {
     if (this.#unanswered.has(request.request)) {
       throw new DecodeError(`request id ${request.request} is in use`);
+    }
+    if (this.#refusing && beginsAnew(request)) {
+      const options = { retryable: true, outcome: 'rolled-back' } as const;
+      this.#send(ownFailure(request.request, 'NODE_STOPPED', 'the node is stopping', options));
+      return;
     }
     const { requestsInFlightPerConnection } = this.#context.limits;
     if (
@@ -335,5 +346,19 @@ export class ExtensionSession {
     if (unanswered === undefined) return;
     this.#unanswered.delete(request);
     this.#unansweredBytes -= unanswered.bytes;
+  }
+}
+
+/** Not a part of what is open already, such as a transaction. */
+function beginsAnew(request: ExtensionRequest): boolean {
+  switch (request.type) {
+    case 'run':
+      return request.stream === 0;
+    case 'describe':
+    case 'open-stream':
+    case 'read-index':
+      return true;
+    default:
+      return false;
   }
 }

@@ -271,4 +271,25 @@ describe('ends', () => {
     client.close();
     await until(() => ended);
   });
+
+  test('a planned one waits for what was asked, for so long at most', async () => {
+    const { connect, node, server } = await setup();
+    const client = await connect();
+    client.send(new Uint8Array([...HELLO_WORD, ...OPEN, ...QUERY]));
+    await client.next();
+    await until(() => node.calls.length === 1);
+    let drained = false;
+    const drain = server.drain(60_000).then(() => {
+      drained = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(drained).toBe(false);
+    node.last.done();
+    expect((await client.next())?.type).toBe(7);
+    await drain;
+    client.send(QUERY);
+    await until(() => node.calls.length === 2);
+    await server.drain(20);
+    expect(client.closed).toBe(false);
+  });
 });

@@ -2,6 +2,10 @@ import type { Clock, Connection, Listener, Network, NodeId } from '../base/index
 import { ConnectionLoop } from './connection-loop.ts';
 import type { SessionContext } from './context.ts';
 
+/** Requests that were on their way when the drain began have come after so long. */
+const QUIET_MS = 50;
+const LOOK_MS = 5;
+
 export interface ServerOptions extends SessionContext {
   readonly clock: Clock;
   /** Takes over a connection that another node opened for raft (raft-rpc.md §1). `rest` was read already. */
@@ -15,6 +19,7 @@ export class Server {
   readonly #perHost = new Map<string, number>();
   readonly #listeners: Listener[] = [];
   #closed = false;
+  #refusing = false;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -56,7 +61,25 @@ export class Server {
       else this.#perHost.set(host, left);
     });
     this.#loops.add(loop);
+    if (this.#refusing) loop.refuse();
     loop.start();
+  }
+
+  /**
+   * Before a planned end: sends clients elsewhere, and resolves when all that was asked is answered, after `limitMs` at the latest. A write whose
+   * connection ends before its answer has an unknown outcome.
+   */
+  async drain(limitMs: number): Promise<void> {
+    this.#refusing = true;
+    for (const loop of this.#loops) loop.refuse();
+    const { clock } = this.#options;
+    const deadline = clock.now() + limitMs;
+    let quietSince = clock.now();
+    while (clock.now() < deadline) {
+      if ([...this.#loops].some(({ idle }) => !idle)) quietSince = clock.now();
+      else if (clock.now() - quietSince >= QUIET_MS) return;
+      await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
+    }
   }
 
   /** Stops listening and ends every connection; what runs on them is interrupted and rolled back. */
