@@ -19,9 +19,25 @@ export function eventText(event: SchemaEvent): string | undefined {
       return event.code === 'SCHEMA_TOO_OLD'
         ? undefined
         : printable(`waits: ${event.code}: ${event.reason}`);
+    case 'excluded':
+      return printable(`${event.participant} is excluded by the policy on who lags behind`);
+    case 'task':
+    case 'hook':
+      return sideText(event);
     default:
       return undefined;
   }
+}
+
+/** Hooks and tasks: told when they are done, and when they fail. */
+function sideText(
+  event: Extract<SchemaEvent, { readonly kind: 'task' | 'hook' }>,
+): string | undefined {
+  const what =
+    event.kind === 'task' ? `task ${event.name}` : `hook ${event.hook} ${event.name}`.trim();
+  const { error } = event;
+  if (error !== undefined) return printable(`${what} failed: ${error.code}: ${error.message}`);
+  return event.kind === 'task' ? printable(`${what} is done`) : undefined;
 }
 
 /** An event for programs. */

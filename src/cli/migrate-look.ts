@@ -1,5 +1,12 @@
 import type { CallOptions } from '../client/index.ts';
-import { type NamespaceStatus, schemaStatus, type Wait, waitsOf } from '../migrate/index.ts';
+import {
+  driftWaits,
+  isDrifted,
+  type NamespaceStatus,
+  schemaStatus,
+  type Wait,
+  waitsOf,
+} from '../migrate/index.ts';
 import type { ClusterDatabase } from './migrate-common.ts';
 
 /** What one look at a database has found. */
@@ -17,7 +24,15 @@ export async function lookAt(
   const all = await schemaStatus(database, options);
   const statuses = all.filter((each) => namespace === undefined || each.namespace === namespace);
   const members = options.consistency === 'local' ? undefined : await memberIds(database, options);
-  return { statuses, waits: statuses.flatMap((status) => waitsOf(status, members)) };
+  const drifted =
+    statuses.some(({ pending }) => pending.length > 0) && (await isDrifted(database, options));
+  return {
+    statuses,
+    waits: statuses.flatMap((status) => [
+      ...waitsOf(status, members),
+      ...(drifted ? driftWaits(status) : []),
+    ]),
+  };
 }
 
 /** Nodes that are no members do not count; a cluster that cannot be asked leaves all of them in. */

@@ -10,7 +10,7 @@ import {
   textOption,
   UsageError,
 } from './command.ts';
-import { atMostWords } from './migrate-common.ts';
+import { atMostWords, JSON_OPTION } from './migrate-common.ts';
 import { isNewFormat, NEW_FORMATS, type NewFile, newFile } from './migrate-new-name.ts';
 import { formatOf, SOURCE_OPTIONS } from './migrate-source.ts';
 
@@ -32,6 +32,7 @@ export const newCommand: Command = {
       help: 'where the migrations are',
     },
     kind: { type: 'string', value: 'KIND', help: `${KINDS.join(', ')}; default: breaking` },
+    ...JSON_OPTION,
   },
   examples: ['quorate migrate new add_email -m migrations --kind expand'],
   run: runNew,
@@ -61,7 +62,7 @@ async function runNew(input: CommandInput): Promise<number> {
     directory,
     newFile(wanted, names, { name, kind, nowMs: Date.now() }),
   );
-  console.log(printable(path));
+  console.log(input.values.json === true ? JSON.stringify({ path }) : printable(path));
   return 0;
 }
 

@@ -62,6 +62,8 @@ export type Obstacle =
   | 'older-code'
   /** A task that is not done everywhere. */
   | 'task'
+  /** Somebody who looks at what was changed past the migrations. */
+  | 'drift'
   /** An operator who holds all migrations. */
   | 'hold'
   /** An operator who says that it may break older code. */

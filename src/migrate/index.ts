@@ -4,6 +4,7 @@ export {
   type MigrationsOptions,
   type SquashedHistory,
 } from './define.ts';
+export { driftWaits, isDrifted } from './drift.ts';
 export { readFolder } from './folder.ts';
 export {
   FOLDER_FORMATS,

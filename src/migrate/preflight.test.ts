@@ -88,5 +88,12 @@ test('verify finds what was changed past the migrations, and what was edited', (
     expect(await wrong(R3)).toEqual([]);
     expect(await wrong(EDITED)).toEqual(['migrations']);
     await outside.execute('create table past (x references absent)');
+    const [next] = await preflight(outside, [R3]);
+    expect(next).toMatchObject({ verdict: 'waits', canServe: false });
+    expect(next?.waits).toMatchObject([
+      { migration: '0004_break', obstacle: 'older-code' },
+      { migration: '0004_break', obstacle: 'drift', commands: [['accept-drift']] },
+    ]);
+    expect((await preflight(outside, [R2]))[0]).toMatchObject({ verdict: 'fine', waits: [] });
     expect(await wrong(R2)).toEqual(['drift']);
   }));

@@ -14,6 +14,7 @@ import {
   survives,
 } from '../schema/index.ts';
 import type { Migrations } from './define.ts';
+import { driftWaits, isDrifted } from './drift.ts';
 import { hasApplied, knownEntries } from './goal.ts';
 import { SchemaClient } from './schema-client.ts';
 import { type NamespaceStatus, schemaStatus } from './status.ts';
@@ -58,6 +59,7 @@ export async function preflight(
   const client = new SchemaClient(schemaAccess(database));
   const statuses = await schemaStatus(database, call);
   const programs = statuses.length === 0 ? new Map() : await activePrograms(database, call);
+  const drifted = statuses.length > 0 && (await isDrifted(database, call));
   const reports: PreflightReport[] = [];
   for (const each of migrations) {
     const answer = await pretend(client, each, call);
@@ -67,7 +69,7 @@ export async function preflight(
     }
     const status = statuses.find(({ namespace }) => namespace === each.namespace);
     const active = programs.get(each.namespace) ?? [];
-    reports.push(forecast(each, answer, { status, active, members }));
+    reports.push(forecast(each, answer, { status, active, members, drifted }));
   }
   return reports;
 }
@@ -132,18 +134,23 @@ function forecast(
     status,
     active,
     members,
+    drifted,
   }: {
     readonly status: NamespaceStatus | undefined;
     readonly active: readonly Active[];
     readonly members: ReadonlySet<string> | undefined;
+    readonly drifted: boolean;
   },
 ): PreflightReport {
   const { namespace, version, canServe, code, reason } = report;
   const missing = knownEntries(migrations).filter(
     ({ name }) => !hasApplied(migrations, report, name),
   );
-  const waits = status === undefined ? [] : waitsOf(expected(status, missing, active), members);
-  const inTheWay = waits.some(({ migration }) => {
+  const then = status === undefined ? undefined : expected(status, missing, active);
+  const waits =
+    then === undefined ? [] : waitsOf(then, members).concat(drifted ? driftWaits(then) : []);
+  const inTheWay = waits.some(({ migration, obstacle }) => {
+    if (obstacle === 'drift') return true;
     const entry = migrations.program.entry(migration);
     const ordinal = migrations.program.ordinal(migration);
     return entry !== undefined && inLine(entry) && (ordinal ?? 0) <= migrations.program.min;
@@ -171,6 +178,7 @@ function expected(
       return {
         ...{ name: entry.name, kind: entry.kind, attempts: known?.attempts ?? 0 },
         ...{ error: known?.error ?? '', done: known?.done ?? 0 },
+        ...(known?.openTasks === undefined ? {} : { openTasks: known.openTasks }),
         blockedBy: hasBarrier(entry) ? waiting.map(({ id }) => id) : [],
       };
     }),

@@ -3,9 +3,8 @@ import type { CallOptions, Cluster, Database, Finding, FindingKind, Row } from '
 
 export type { Finding, FindingKind };
 
-import { digestOf, isInternalName } from '../schema/index.ts';
-import { canonicalSchema, type SchemaRow } from '../sql/index.ts';
 import type { Migrations } from './define.ts';
+import { hasDrifted } from './drift.ts';
 import { type NamespaceStatus, schemaStatus } from './status.ts';
 import { brokenHistory, differences, type HistoryRow } from './verify-history.ts';
 import { waitsOf } from './waits.ts';
@@ -103,27 +102,14 @@ function shown(problems: readonly string[]): string {
 }
 
 async function drift(ask: Ask): Promise<Finding> {
-  const [recorded] = await ask(
-    "select value from __quorate_schema_control where ns = '' and key = 'fingerprint'",
-  );
-  const rows = await ask(
-    'select type, name, tbl_name, sql from sqlite_schema where sql is not null',
-  );
-  const schema = rows
-    .map((row): SchemaRow => [text(row.type), text(row.name), text(row.tbl_name), text(row.sql)])
-    .filter(([, name]) => !isInternalName(name));
-  const same = recorded === undefined || recorded.value === digestOf(canonicalSchema(schema));
+  const drifted = await hasDrifted(ask);
   return {
-    ...{ check: 'drift', subject: '', ok: same },
-    text: same
-      ? 'the schema is as the migrations left it'
-      : 'somebody has changed the schema past the migrations: undo that, or accept it',
-    commands: same ? [] : [['accept-drift']],
+    ...{ check: 'drift', subject: '', ok: !drifted },
+    text: drifted
+      ? 'somebody has changed the schema past the migrations: undo that, or accept it'
+      : 'the schema is as the migrations left it',
+    commands: drifted ? [['accept-drift']] : [],
   };
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }
 
 async function foreignKeys(ask: Ask): Promise<Finding> {
