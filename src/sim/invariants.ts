@@ -44,6 +44,8 @@ export class Invariants {
   readonly answers = new LeaderAnswers();
   #highestCommitted = 0 as LogIndex;
   checks = 0;
+  /** Also hears of each command when it is first applied, in order of indexes. */
+  onCommand: ((index: LogIndex, command: Uint8Array) => void) | undefined;
 
   /** Highest index that any node called committed. */
   get highestCommitted(): LogIndex {
@@ -91,6 +93,7 @@ export class Invariants {
       this.#applied.set(index, command);
       this.#pages.check(index, command);
       this.#state.apply(index, command);
+      this.onCommand?.(index, command);
     } else if (Buffer.compare(known, command) !== 0) {
       throw new Violation('SMS', `${id} applies something else at ${index}`);
     }

@@ -45,6 +45,7 @@ export const PROFILE_NAMES = [
   'threads',
   'clock',
   'beyond-atlas',
+  'migrations',
 ] as const;
 export type ProfileName = (typeof PROFILE_NAMES)[number];
 
@@ -120,6 +121,18 @@ export function drawProfile(random: Random, name: ProfileName = 'mixed'): Profil
       };
     case 'beyond-atlas':
       return { ...profile, ...still, nodes: pick(3, 5), addresses: 5, beyondAtlas: true };
+    case 'migrations':
+      // Clocks that run wrong would let leases of participants end at other times than the checker believes.
+      return {
+        ...profile,
+        ...still,
+        only: 'upgrades',
+        clockSkew: 0,
+        nodes: pick(3, 3, 3, 1, 5),
+        addresses: 5,
+        clients: pick(4, 8),
+        thinkMs: pick(400, 800, 1200),
+      };
     case 'clock':
       return { ...profile, ...still, clockSkew: pick(0.05, 0.3, 0.6) };
   }

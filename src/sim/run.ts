@@ -164,7 +164,9 @@ class Run {
     if (endAfterMs !== undefined) return;
     // What is long enough to find something goes on until something has happened.
     for (let more = 0; durationMs >= LONG_MS && more < ROUNDS_MORE; more++) {
-      if (world.mix.history.count('ok') >= ENOUGH_WRITES) break;
+      const { history, acknowledged } = world.mix;
+      const writes = world.profile.only === 'upgrades' ? acknowledged : history.count('ok');
+      if (writes >= ENOUGH_WRITES) break;
       await world.advance(durationMs / 2);
     }
   }
@@ -203,6 +205,7 @@ class Run {
         number,
         thinkMs: this.#world.profile.thinkMs,
         plainSession: this.#plainSessions(number),
+        participants: this.#world.participants,
       });
       const done = client.run().catch((error: unknown) => {
         this.#world.fail(error);
@@ -214,6 +217,7 @@ class Run {
   /** LIVE and REPL: a write succeeds, replicas are equal; and what the workloads say about their histories. */
   async #prove(database: Database): Promise<void> {
     const { mix, scheduler } = this.#world;
+    await mix.heal(database);
     const last = "INSERT OR REPLACE INTO t VALUES (0, -1, 'the last')";
     await this.#world.persist(() => database.execute(last));
     await mix.check(database, () => scheduler.now());

@@ -7,6 +7,7 @@ import {
 } from '../base/index.ts';
 import { type Client, createClient, type DatabaseDigest } from '../client/index.ts';
 import { crc32 } from '../wire/index.ts';
+import { SchemaWitness } from './checkers/index.ts';
 import { Churn } from './churn.ts';
 import { Fleet } from './fleet.ts';
 import { Invariants, Violation } from './invariants.ts';
@@ -14,7 +15,13 @@ import { SimulatedNetwork } from './network.ts';
 import type { Profile } from './profile.ts';
 import { Scheduler } from './scheduler.ts';
 import { TraceHash } from './trace-hash.ts';
-import { createTables, expectQuorateError, Mix } from './workloads/index.ts';
+import {
+  createTables,
+  expectQuorateError,
+  Mix,
+  type ParticipantHost,
+  UPGRADES_SUBJECT,
+} from './workloads/index.ts';
 
 /** The database of all runs. */
 export const DATABASE = 'sim';
@@ -47,6 +54,8 @@ export class World {
   readonly churn: Churn;
   /** What clients do, and what they were told. */
   readonly mix: Mix;
+  /** Who takes part in migrations, when that is what the run is about. */
+  readonly participants: ParticipantHost | undefined;
   readonly #platform: Platform;
   readonly #print: (line: string) => void;
   #failure: { readonly error: unknown } | undefined;
@@ -93,6 +102,25 @@ export class World {
     this.fleet = new Fleet(environment, profile.addresses);
     this.admin = this.client('admin');
     this.churn = new Churn(this);
+    this.participants = only === 'upgrades' ? this.#participants() : undefined;
+  }
+
+  #participants(): ParticipantHost {
+    const tables = this.mix.workloads.map((workload) => workload.tables).join('\n');
+    const subject = { ...UPGRADES_SUBJECT, tables };
+    const witness = new SchemaWitness(this.#platform.module, DATABASE, subject);
+    this.invariants.onCommand = (index, command) => witness.applies(index, command);
+    return {
+      clock: this.scheduler,
+      members: new Set(Array.from({ length: this.profile.nodes }, (_, i) => String(i + 1))),
+      connect: (name) => {
+        const client = this.client(name);
+        return { database: client.database(DATABASE), close: () => client.close() };
+      },
+      random: (purpose) => this.stream(purpose),
+      witness,
+      failed: (error) => this.fail(error),
+    };
   }
 
   /** Random numbers for one purpose: leaving something else out of a run does not change them. */

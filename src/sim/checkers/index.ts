@@ -4,6 +4,11 @@ export { type Anomaly, type AnomalyName, BROKEN_BY, type Fate, type Operation } 
 export { checkListAppend, type ListTransaction, type Step } from './list-append.ts';
 export { checkOutcomes } from './outcome.ts';
 export { checkRegister, type RegisterOperation } from './register.ts';
+export { misfit } from './schema-fit.ts';
+export { contractsIn } from './schema-mirror.ts';
+export { checkStep, type StepContext } from './schema-step.ts';
+export { EMPTY_VIEW, type SchemaView, type ViewMember, type ViewState } from './schema-view.ts';
+export { type SchemaSubject, SchemaWitness } from './schema-witness.ts';
 export { checkSessions, type SessionOperation } from './session.ts';
 export { checkSet, type SetAdd, type SetRead } from './set.ts';
 export { checkStaleness, type VersionOperation } from './staleness.ts';

@@ -1,6 +1,7 @@
 import type { Random } from '../../base/index.ts';
 import type { Database } from '../../client/index.ts';
 import type { Mix } from './mix.ts';
+import type { ParticipantHost } from './schema-copy.ts';
 import type { Actor, PlainSession } from './workload.ts';
 
 /** So many operations a client makes in a rush. */
@@ -18,6 +19,7 @@ export class Client implements Actor {
   readonly database: Database;
   readonly random: Random;
   readonly plainSession: () => Promise<PlainSession | undefined>;
+  readonly participants: ParticipantHost | undefined;
   readonly #mix: Pick<Mix, 'step'>;
   readonly #time: ClientTime;
   readonly #thinkMs: number;
@@ -34,6 +36,7 @@ export class Client implements Actor {
     readonly time: ClientTime;
     readonly thinkMs: number;
     readonly plainSession: () => Promise<PlainSession | undefined>;
+    readonly participants?: ParticipantHost | undefined;
   }) {
     this.number = parts.number;
     this.database = parts.database;
@@ -42,6 +45,7 @@ export class Client implements Actor {
     this.#time = parts.time;
     this.#thinkMs = parts.thinkMs;
     this.plainSession = parts.plainSession;
+    this.participants = parts.participants;
   }
 
   async run(): Promise<void> {

@@ -8,6 +8,7 @@ import { Foreign } from './foreign.ts';
 import { Lists } from './lists.ts';
 import { Registers } from './registers.ts';
 import { Rows } from './rows.ts';
+import { SchemaUpgrades } from './schema-upgrades.ts';
 import { Schemas } from './schemas.ts';
 import { Sizes } from './sizes.ts';
 import { History } from './told.ts';
@@ -35,6 +36,8 @@ export class Mix {
       [new Sizes(), [0, 0.02]],
       [new Elements(), [0, 0, 0.2]],
       [new Foreign(), [0, 0, 0.2]],
+      // Never beside others, which know nothing of migrations and policies: profile `migrations`.
+      [new SchemaUpgrades(), [0]],
     ];
     this.workloads = weighted.map(([workload]) => workload);
     this.#weights = weighted.map(([{ name }, choices]) => {
@@ -62,6 +65,11 @@ export class Mix {
       return draw < 0;
     });
     return this.workloads[Math.max(0, chosen)].step(actor);
+  }
+
+  /** Undoes what would keep clients from the database. */
+  async heal(database: Database): Promise<void> {
+    for (const workload of this.workloads) await workload.heal?.(database);
   }
 
   /** Judges all histories. */

@@ -1,6 +1,7 @@
 import type { Random } from '../../base/index.ts';
 import type { Database } from '../../client/index.ts';
 import type { Fate } from '../checkers/index.ts';
+import type { ParticipantHost } from './schema-copy.ts';
 
 /** Who runs operations: one client of the cluster, which does one thing after another. */
 export interface Actor {
@@ -12,6 +13,8 @@ export interface Actor {
   pause(): Promise<void>;
   /** A session in plain dqlite with some node; undefined when that node cannot be reached. Absent: there are no foreign clients. */
   readonly plainSession?: (() => Promise<PlainSession | undefined>) | undefined;
+  /** On which copies of an application are started. Absent: there are none. */
+  readonly participants?: ParticipantHost | undefined;
 }
 
 /** What a foreign client was told: 'failed' only when the node says that it did nothing. */
@@ -36,6 +39,8 @@ export interface Workload {
   readonly undecided?: number;
   /** One operation. Throws Violation for an answer that is wrong by itself, and what faults do not explain. */
   step(actor: Actor): Promise<void>;
+  /** When all operations have ended: takes back what would keep others from reading and writing. */
+  heal?(database: Database): Promise<void>;
   /** When all operations have ended and the cluster is well: reads what is left and judges the whole history. */
   check(database: Database, now: () => number): Promise<void>;
 }
