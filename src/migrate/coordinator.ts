@@ -51,7 +51,7 @@ const FAILED = new Set([
 ]);
 
 /** With which the server ends the transaction of a migration in code. */
-const ENDED = new Set(['TRANSACTION_IDLE', 'TRANSACTION_TOO_LONG']);
+const ENDED = new Set(['TX_ABORTED', 'TRANSACTION_IDLE', 'TRANSACTION_TOO_LONG']);
 /** `LIMITS.schemaStallMs`, for code. */
 const STALL_MS = LIMITS.schemaStallMs;
 
@@ -72,6 +72,7 @@ export class Coordinator {
   readonly #granted = new Set<string>();
   /** Of the look that is under way. */
   #blocked: Look['blocked'][number][] = [];
+  /** What the companion has not been told yet: a look may end early. */
   #applied: Look['applied'][number][] = [];
   #verdict: Verdict | undefined;
   #reports: readonly NamespaceReport[] = [];
@@ -199,7 +200,6 @@ export class Coordinator {
   async #look(): Promise<number> {
     const { client, participant, migrations, onEvent } = this.#options;
     this.#blocked = [];
-    this.#applied = [];
     for (;;) {
       const { declaration, namespaces } = await client.register(participant, migrations, {
         ...{ ...CALL, signal: this.#abandon.signal },
@@ -218,8 +218,10 @@ export class Coordinator {
     const serving = this.#reports.every(({ canServe }) => canServe);
     // Nothing beside migrations keeps those waiting who may serve.
     if (serving) this.#judge();
+    const applied = this.#applied;
+    this.#applied = [];
     const refusal = await this.#options.companion?.afterLook({
-      ...{ reports: this.#reports, serving, blocked: this.#blocked, applied: this.#applied },
+      ...{ reports: this.#reports, serving, blocked: this.#blocked, applied },
     });
     if (serving) return SERVING_MS;
     if (refusal === undefined) return this.#judge();
@@ -398,7 +400,8 @@ export class Coordinator {
 
 /** The server ends the transaction of code that sends nothing, or takes too long. */
 function codeFailure(name: string, error: QuorateError): QuorateError {
-  if (!ENDED.has(error.code)) return error;
+  // Retryable: the leader went, and the code is not to blame.
+  if (!ENDED.has(error.code) || error.retryable) return error;
   return new QuorateError(
     'MIGRATION_STALL',
     `${name}: ${error.message}: its code sends the next statement in time (idleMs), or does something else before`,

@@ -177,6 +177,29 @@ test('scenario 9: code that hangs is rolled back, and others write on', () =>
     expect(rest).toMatchObject([{ kind: 'committed', name: '0002' }]);
   }));
 
+test('code that sends nothing for long is rolled back and counted; what was applied before it has its hook all the same', () =>
+  story(46, async (world) => {
+    let after = 0;
+    const hooked = { ...TABLE, hooks: { after: () => void after++ } };
+    const code = codeMigration('0002', {
+      ...{ kind: 'expand', revision: 1, idleMs: 1_000, stallMs: 20_000 },
+      run: async (tx) => {
+        await tx.execute('create table b (z)');
+        await world.sleep(3_000);
+        await tx.execute('insert into b values (1)');
+      },
+    });
+    const copy = new Copy(world, 'a', defineMigrations({ entries: [hooked, code] }));
+    await until(world, 'the failure', () => copy.count('failed') > 0);
+    const failed = copy.events.find(({ kind }) => kind === 'failed');
+    expect(failed).toMatchObject({
+      error: { code: 'MIGRATION_STALL', message: expect.stringContaining('idle') },
+    });
+    await world.sleep(2_000);
+    expect(after).toBe(1);
+    await until(world, 'the end of tries', () => copy.count('stuck') > 0);
+  }));
+
 test.each([
   [[TABLE, nodeTask('0001', { once: 'node', run: () => undefined })], /given to a task/],
   [

@@ -18,6 +18,8 @@ export interface RecordedWorkOptions {
   readonly participant: Participant;
   readonly migrations: readonly Migrations[];
   onEvent(event: SchemaEvent): void;
+  /** Something is done that a migration may have waited for. */
+  poke(): void;
 }
 
 interface Work {
@@ -121,7 +123,10 @@ export class RecordedWork {
         await work.run(signal);
         await client.taskDone(work.namespace, work.record, work.node, { signal });
       },
-      (error) => work.ended(error),
+      (error) => {
+        work.ended(error);
+        if (error === undefined) this.#options.poke();
+      },
     );
   }
 }

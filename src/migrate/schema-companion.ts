@@ -11,8 +11,6 @@ export interface SchemaCompanionOptions
   extends Omit<RecordedWorkOptions, 'clock'>,
     PolicyKeeperOptions {
   readonly hooks: SchemaHooks;
-  /** Something has been prepared: look again. */
-  poke(): void;
 }
 
 type HookName = 'beforeAll' | 'afterAll' | 'before' | 'onReady';
