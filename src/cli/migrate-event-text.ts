@@ -1,8 +1,9 @@
 import { printable } from '../base/index.ts';
 import type { SchemaEvent } from '../client/index.ts';
+import { type Where, withWhere } from './migrate-where.ts';
 
 /** An event as a line for people; undefined when the board says it better. */
-export function eventText(event: SchemaEvent): string | undefined {
+export function eventText(event: SchemaEvent, where: Where): string | undefined {
   switch (event.kind) {
     case 'started':
       return printable(`${event.name} begins`);
@@ -11,7 +12,9 @@ export function eventText(event: SchemaEvent): string | undefined {
     case 'superseded':
       return printable(`${event.name} was applied by somebody else meanwhile`);
     case 'failed':
-      return printable(`${event.name} failed: ${event.error.code}: ${event.error.message}`);
+      return printable(
+        `${event.name} failed: ${event.error.code}: ${withWhere(event.error.message, event.namespace, where)}`,
+      );
     case 'refused':
       return printable(`refused: ${event.error.code}: ${event.error.message}`);
     case 'waiting':

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { QuorateError } from '../base/index.ts';
+import { printable, QuorateError } from '../base/index.ts';
 import type { CallOptions } from '../client/index.ts';
 import { boardOf } from './migrate-board.ts';
 import type { Look } from './migrate-look.ts';
@@ -84,7 +84,7 @@ async function lookOnce(
     if (stop.aborted) return undefined;
     if (!(error instanceof QuorateError)) throw error;
     const { code, message } = error;
-    const text = `the database cannot be asked: ${code}: ${message}`;
+    const text = printable(`the database cannot be asked: ${code}: ${message}`);
     view.board({ lines: [text], progress: [] }, { event: 'unreachable', code, message });
     return undefined;
   }
@@ -99,7 +99,7 @@ const TEXTS: Readonly<Record<End, string>> = {
 };
 
 function finish(view: View, end: End, text: string | undefined): End {
-  const line = text === undefined ? TEXTS[end] : `${end}: ${text}`;
+  const line = text === undefined ? TEXTS[end] : printable(`${end}: ${text}`);
   view.event(line, {
     event: 'end',
     end,

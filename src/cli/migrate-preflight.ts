@@ -11,7 +11,7 @@ import {
 import { memberIds } from './migrate-look.ts';
 import { declaredMigrations, SOURCE_OPTIONS } from './migrate-source.ts';
 import { waitJson, waitLines } from './migrate-wait-text.ts';
-import { type Where, whereOf } from './migrate-where.ts';
+import { type Where, whereOf, withWhere } from './migrate-where.ts';
 
 const EXITS = { fine: 0, waits: 3, refused: 4 } as const;
 
@@ -67,7 +67,9 @@ export function preflightLines(report: PreflightReport, where: Where): readonly 
   const at = version === undefined ? '' : `version ${version}, `;
   return [
     printable(`${namespace}: ${at}${VERDICTS[verdict]}${canServe ? ', at once' : ''}`),
-    ...(verdict === 'refused' ? [printable(`  ${code}: ${reason}`)] : []),
+    ...(verdict === 'refused'
+      ? [printable(`  ${code}: ${withWhere(reason, namespace, where)}`)]
+      : []),
     ...(names === '' ? [] : [printable(`  it would apply: ${names}`)]),
     ...waits.flatMap((wait) => waitLines(wait, where)).map((line) => `  ${line}`),
   ];

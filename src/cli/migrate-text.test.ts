@@ -8,7 +8,7 @@ import { preflightExit, preflightLines } from './migrate-preflight.ts';
 import { statusText } from './migrate-status-text.ts';
 import { verifyText } from './migrate-verify.ts';
 import { waitJson, waitLines } from './migrate-wait-text.ts';
-import { migrateLine } from './migrate-where.ts';
+import { migrateLine, withWhere } from './migrate-where.ts';
 
 const WHERE = { servers: 'a:1,b:2', database: 'app' };
 
@@ -38,6 +38,22 @@ test('a command can be pasted into a shell, whatever the names are', () => {
   expect(migrateLine(['repair', "it's; rm -rf"], 'plugin', WHERE)).toBe(
     "quorate migrate repair 'it'\\''s; rm -rf' -s a:1,b:2 -d app -n plugin",
   );
+});
+
+test.each([
+  ['held: quorate migrate release', 'held: quorate migrate release AT'],
+  ['Then: quorate migrate repair 1.2_x', 'Then: quorate migrate repair 1.2_x AT'],
+  [
+    'for good, quorate migrate exclude 3, quorate migrate exclude c-1',
+    'for good, quorate migrate exclude 3 AT, quorate migrate exclude c-1 AT',
+  ],
+  [
+    'at it with quorate migrate verify, then quorate migrate accept-drift.',
+    'at it with quorate migrate verify AT, then quorate migrate accept-drift AT.',
+  ],
+  ['(quorate migrate wait)', '(quorate migrate wait AT)'],
+])('commands in texts of the server become complete: %s', (text, expected) => {
+  expect(withWhere(text, 'app', WHERE)).toBe(expected.replaceAll('AT', '-s a:1,b:2 -d app'));
 });
 
 test('a wait says who is waited for and the command that would end it', () => {
@@ -78,13 +94,13 @@ test('events as lines and as JSON', () => {
   const error = new QuorateError('MIGRATION_FAILED', 'no such table: b');
   const about = { namespace: 'app', name: '0002_x' };
   const failed: SchemaEvent = { kind: 'failed', ...about, error };
-  expect(eventText(failed)).toBe('0002_x failed: MIGRATION_FAILED: no such table: b');
+  expect(eventText(failed, WHERE)).toBe('0002_x failed: MIGRATION_FAILED: no such table: b');
   expect(JSON.parse(JSON.stringify(eventJson(failed)))).toEqual({
     ...{ event: 'failed', ...about },
     error: { code: 'MIGRATION_FAILED', message: 'no such table: b' },
   });
   const batch: SchemaEvent = { kind: 'batch', ...about, done: 7 };
-  expect(eventText(batch)).toBeUndefined();
+  expect(eventText(batch, WHERE)).toBeUndefined();
   expect(eventJson(batch)).toEqual({ event: 'batch', ...about, done: 7 });
 });
 

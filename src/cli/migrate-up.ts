@@ -1,5 +1,4 @@
 import { connect } from '../app/index.ts';
-import type { QuorateError } from '../base/index.ts';
 import type { CallOptions, NamespaceReport, SchemaEvent } from '../client/index.ts';
 import { allowedNames, type Goal, goalState, type Migrations } from '../migrate/index.ts';
 import {
@@ -24,7 +23,7 @@ import { declaredMigrations, SOURCE_OPTIONS } from './migrate-source.ts';
 import { standardScreen, untilStopped } from './migrate-terminal.ts';
 import { TIMEOUT_OPTION, timeoutOf } from './migrate-timeout.ts';
 import { View } from './migrate-view.ts';
-import { whereOf } from './migrate-where.ts';
+import { type Where, whereOf, withWhere } from './migrate-where.ts';
 
 /** `quorate migrate up`. */
 export const upCommand: Command = {
@@ -96,6 +95,7 @@ class Up {
   readonly #wanted: readonly Migrations[];
   readonly #goal: Goal;
   readonly #view: View;
+  readonly #where: Where;
   readonly #refusals = new Map<string, string>();
   #failure: string | undefined;
   #over = false;
@@ -104,6 +104,7 @@ class Up {
     this.#input = input;
     this.#wanted = wanted;
     this.#goal = goal;
+    this.#where = whereOf(input);
     this.#view = new View(standardScreen, input.values.json === true);
   }
 
@@ -120,7 +121,7 @@ class Up {
     });
     try {
       const end = await follow({
-        ...{ view: this.#view, where: whereOf(input), timeoutMs, signal },
+        ...{ view: this.#view, where: this.#where, timeoutMs, signal },
         look: async (options) => {
           const reports = participant.schema?.reports ?? [];
           const step = await this.#look(database, reports, options);
@@ -170,21 +171,20 @@ class Up {
   #onEvent(event: SchemaEvent): void {
     if (event.kind === 'blocked') {
       const { code, message } = event.error;
-      if (this.#refusals.get(event.name) === message) return;
+      const text = withWhere(message, event.namespace, this.#where);
+      if (this.#refusals.get(event.name) === text) return;
       // Any other reason passes with what this program does itself.
       if (code === 'MIGRATION_BLOCKED' || code === 'MIGRATION_HELD') {
-        this.#refusals.set(event.name, message);
+        this.#refusals.set(event.name, text);
       } else this.#refusals.delete(event.name);
     } else if (event.kind === 'committed' || event.kind === 'superseded') {
       this.#refusals.delete(event.name);
     } else if (event.kind === 'failed' || event.kind === 'refused') {
-      this.#failure ??= failureText(event.error);
+      const namespace = event.kind === 'failed' ? event.namespace : 'app';
+      const { code, message } = event.error;
+      this.#failure ??= `${code}: ${withWhere(message, namespace, this.#where)}`;
     }
     if (this.#over && event.kind !== 'committed' && event.kind !== 'failed') return;
-    this.#view.event(eventText(event), eventJson(event));
+    this.#view.event(eventText(event, this.#where), eventJson(event));
   }
-}
-
-function failureText(error: QuorateError): string {
-  return `${error.code}: ${error.message}`;
 }

@@ -29,6 +29,17 @@ export function migrateLine(
     .join(' ');
 }
 
+/** Commands in texts of the server, which does not know how it was found. */
+const COMMAND =
+  /quorate migrate ((?:exclude|include|repair|override|finalize) \S+?|[a-z-]+)(?=[,;:)\s]|\.\s|\.?$)/g;
+
+/** A text of the server with commands that can be pasted into a shell. */
+export function withWhere(text: string, namespace: string, where: Where): string {
+  return text.replaceAll(COMMAND, (_, words: string) =>
+    migrateLine(words.split(' '), namespace, where),
+  );
+}
+
 const PLAIN = /^[A-Za-z0-9_.,:/@%+=-]+$/;
 
 function quoted(word: string): string {
