@@ -29,7 +29,7 @@ import { SchemaStore } from './schema-store.ts';
 import { SchemaTransaction } from './schema-transaction.ts';
 import type { Sealer } from './sealer.ts';
 import { StatementRun } from './statement-run.ts';
-import type { TransactionKeeper } from './transaction-keeper.ts';
+import { type TransactionKeeper, tooLong } from './transaction-keeper.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** A migration in code, whose statements its session sends. */
@@ -439,6 +439,11 @@ export class SchemaDesk {
       session.home = connection;
       session.database = database;
       this.#keeper.follow(job, base, undefined);
+      const late = tooLong(
+        'MIGRATION_STALL',
+        'the migration kept all writers waiting for too long',
+      );
+      this.#keeper.limit(session, request.options.stallMs || LIMITS.schemaStallMs, late);
       return this.#answer(job, connection, { outcome: 'begun' });
     } catch (error) {
       session.migration = undefined;

@@ -73,19 +73,18 @@ export class TransactionKeeper {
 
   #begin(job: Job): void {
     const { session, submit } = job;
-    const { clock, limits } = this.#core;
+    const { limits } = this.#core;
     session.inTransaction = true;
     session.idleMs = submit.transactionIdleMs || limits.transactionIdleMs;
     const total = submit.transactionTotalMs || limits.transactionTotalMs;
-    session.transactionDeadline = clock.now() + total;
-    session.totalTimer = this.#core.after(total, () => {
-      this.abort(
-        session,
-        failure('TRANSACTION_TOO_LONG', 'the transaction took too long and was rolled back', {
-          rawCode: RAW_CODE.abort,
-        }),
-      );
-    });
+    this.limit(session, total, tooLong('TRANSACTION_TOO_LONG', 'the transaction took too long'));
+  }
+
+  /** The transaction of a session ends at the latest in `totalMs` from now, whatever was said before. */
+  limit(session: Session, totalMs: number, reason: SqlFailure): void {
+    session.totalTimer?.cancel();
+    session.transactionDeadline = this.#core.clock.now() + totalMs;
+    session.totalTimer = this.#core.after(totalMs, () => this.abort(session, reason));
   }
 
   /** Rolls a session's transaction back and makes everything fail until the client notices. */
@@ -160,6 +159,11 @@ export class TransactionKeeper {
       results: [],
     };
   }
+}
+
+/** For a transaction that others have waited for long enough. */
+export function tooLong(code: string, what: string): SqlFailure {
+  return failure(code, `${what} and was rolled back`, { rawCode: RAW_CODE.abort });
 }
 
 function abortedBy(reason: SqlFailure): SqlFailure {
