@@ -47,10 +47,10 @@ export class Copy {
     this.#child = child;
     child.on('message', (event) => this.#hear(event));
     child.on('exit', (code) => this.#hear({ kind: 'exit', text: `exit code ${code}` }));
-    const event = await this.#heard('ready', 'refused', 'exit');
+    const event = await this.#heard('ready', 'turned away', 'exit');
     if (event.kind !== 'ready') {
-      if (event.kind === 'refused') await this.#heard('exit');
-      this.state = event.kind === 'refused' ? 'refused' : 'ended';
+      if (event.kind === 'turned away') await this.#heard('exit');
+      this.state = event.kind === 'turned away' ? 'refused' : 'ended';
       throw new Error(event.text);
     }
     this.id = event.id;

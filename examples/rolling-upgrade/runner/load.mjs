@@ -1,9 +1,8 @@
-const DEADLINE_MS = 1000;
 const FAILURES_SHOWN = 5;
 
 /**
  * Requests at a constant rate, whether or not earlier ones were answered: each once, to the next copy that the balancer knows to be up, with a
- * deadline of one second and without a retry. An answer with wrong content is a failure too.
+ * deadline and without a retry. An answer with wrong content is a failure too.
  */
 export class Load {
   requests = 0;
@@ -12,14 +11,16 @@ export class Load {
   /** @type {string[]} */
   failures = [];
   #copies;
+  #deadlineMs;
   #timer;
   #turn = 0;
   #users = [];
   #running = new Set();
 
   /** @param {import('./copy.mjs').Copy[]} copies */
-  constructor(copies, perSecond) {
+  constructor(copies, { perSecond, deadlineMs }) {
     this.#copies = copies;
+    this.#deadlineMs = deadlineMs;
     this.#timer = setInterval(() => {
       const one = this.#visit().finally(() => this.#running.delete(one));
       this.#running.add(one);
@@ -78,7 +79,7 @@ export class Load {
       const response = await fetch(copy.url + path, {
         method,
         body: body === undefined ? null : JSON.stringify(body),
-        signal: AbortSignal.timeout(DEADLINE_MS),
+        signal: AbortSignal.timeout(this.#deadlineMs),
       });
       const answer = await response.json();
       this.slowestMs = Math.max(this.slowestMs, performance.now() - began);
