@@ -8,10 +8,10 @@ Real node processes, each link through a proxy, faults of all kinds under load, 
   --minutes M       length of the run under faults (default 5); or --seconds S
   --seed N          of the schedule of faults (default: drawn, and printed)
   --nodes N         3 to 7 (default 3)
-  --faults LIST     of ${FAULT_NAMES.join(', ')} (default: all)
+  --faults LIST     of ${FAULT_NAMES.join(', ')} (default: all; with C nodes all but disk)
   --threads MODE    threads (default) or inline: everything of a node on one thread
   --c-nodes K       so many of the nodes are of C dqlite; needs Debian's libdqlite-dev and gcc
-  --disk-megabytes  size of the small disk of each node (default 96); needs root, else no disk is filled
+  --disk-megabytes  size of the small disk of each node (default 96, with C nodes 512); needs root, else no disk is filled
   --directed [CASE] the directed cases instead, or one of them
   --lie LIE         clients of the workloads are lied to, and the run must fail: of
                     ${LIES.join(', ')}
@@ -64,21 +64,31 @@ export function parseOptions(args: readonly string[], drawnSeed: number): ChaosO
   const threads = values.threads ?? 'threads';
   if (threads !== 'threads' && threads !== 'inline')
     throw new Error('--threads is threads or inline');
-  const all = Object.values(FAULT_GROUPS).flatMap((group) => Object.keys(group));
+  const cNodes = count('--c-nodes', values['c-nodes'], 0, nodes - 1) ?? 0;
+  // A node of C dqlite that once had no space answers SQLITE_NOMEM until it is started again.
+  const all = Object.values(FAULT_GROUPS)
+    .flatMap((group) => Object.keys(group))
+    .filter((fault) => cNodes === 0 || fault !== 'disk');
   return {
     help: values.help === true,
     milliseconds: seconds === undefined ? (minutes ?? 5) * 60_000 : seconds * 1_000,
     seed: count('--seed', values.seed, 0, 2 ** 32 - 1) ?? drawnSeed,
     nodes,
-    cNodes: count('--c-nodes', values['c-nodes'], 0, nodes - 1) ?? 0,
+    cNodes,
     faults: values.faults === undefined ? new Set(all) : chooseFaults(values.faults),
     threads: threads === 'threads',
-    diskMegabytes: count('--disk-megabytes', values['disk-megabytes'], 48, 4_096) ?? 96,
+    diskMegabytes:
+      count('--disk-megabytes', values['disk-megabytes'], 48, 4_096) ??
+      (cNodes === 0 ? SMALL_DISK_MEGABYTES : C_DISK_MEGABYTES),
     directed: values.directed === true ? (directedCase ?? '') : undefined,
     lie: chooseLie(values.lie),
     keep: values.keep === true,
   };
 }
+
+/** Full every now and then, and full for C nodes only when something is wrong. */
+const SMALL_DISK_MEGABYTES = 96;
+const C_DISK_MEGABYTES = 512;
 
 function chooseLie(text: string | undefined): Lie | undefined {
   const lie = LIES.find((candidate) => candidate === text);
