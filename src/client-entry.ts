@@ -19,6 +19,8 @@ export {
   type MigrationsOptions,
   type NodeTask,
   nodeTask,
+  type PreflightReport,
+  preflight,
   type RebuildOptions,
   rebuildTable,
   type SqlStep,

@@ -24,7 +24,17 @@ const DECISIONS: readonly (readonly [OperatorAction, string, string])[] = [
     'allow|read-only|refuse',
     'what sessions may do that declare nothing (plain dqlite clients, shells)',
   ],
+  [
+    'ddl-policy',
+    'allow|migrations-only',
+    'whether sessions may change the schema past the migrations',
+  ],
   ['repair', 'MIGRATION', 'let one be tried again that failed three times'],
+  [
+    'rerecord',
+    'MIGRATION=CHECKSUM',
+    'record an applied migration with the checksum of its edited text; nothing is executed',
+  ],
   ['accept-drift', '', 'accept a schema that was changed past the migrations'],
   ['override', 'MIGRATION', 'let one break older code although a voter has no fence (a C node)'],
 ];

@@ -16,7 +16,9 @@ export function eventText(event: SchemaEvent, where: Where): string | undefined 
         `${event.name} failed: ${event.error.code}: ${withWhere(event.error.message, event.namespace, where)}`,
       );
     case 'refused':
-      return printable(`refused: ${event.error.code}: ${event.error.message}`);
+      return printable(
+        `refused: ${event.error.code}: ${withWhere(event.error.message, 'app', where)}`,
+      );
     case 'waiting':
       // What is missing is what is being applied here.
       return event.code === 'SCHEMA_TOO_OLD'

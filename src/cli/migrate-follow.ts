@@ -100,7 +100,7 @@ const TEXTS: Readonly<Record<End, string>> = {
 
 function finish(view: View, end: End, text: string | undefined): End {
   const line = text === undefined ? TEXTS[end] : printable(`${end}: ${text}`);
-  view.event(line, {
+  view.end(line, {
     event: 'end',
     end,
     exitCode: EXIT[end],

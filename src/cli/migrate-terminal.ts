@@ -1,10 +1,13 @@
 import process from 'node:process';
 import type { Screen } from './migrate-view.ts';
 
+const COLUMNS = 80;
+
 /** Standard output, as a terminal or not. */
 export const standardScreen: Screen = {
   get columns() {
-    return process.stdout.isTTY ? process.stdout.columns : undefined;
+    // Some terminals do not know their width and say 0.
+    return process.stdout.isTTY ? process.stdout.columns || COLUMNS : undefined;
   },
   write: (text) => {
     process.stdout.write(text);

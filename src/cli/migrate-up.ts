@@ -97,7 +97,7 @@ class Up {
   readonly #view: View;
   readonly #where: Where;
   readonly #refusals = new Map<string, string>();
-  #failure: string | undefined;
+  #failed = false;
   #over = false;
 
   constructor(input: CommandInput, wanted: readonly Migrations[], goal: Goal) {
@@ -155,7 +155,8 @@ class Up {
       ),
       refusals: this.#refusals,
     };
-    if (this.#failure !== undefined) return { ...look, end: 'failed', text: this.#failure };
+    // Why was told when it happened.
+    if (this.#failed) return { ...look, end: 'failed' };
     const barred = states.find((each) => 'barred' in each && each.barred !== undefined);
     if (barred !== undefined && 'barred' in barred) {
       const text = `${barred.barred} comes before it and is not in the phase expand: say --phase all`;
@@ -180,9 +181,9 @@ class Up {
     } else if (event.kind === 'committed' || event.kind === 'superseded') {
       this.#refusals.delete(event.name);
     } else if (event.kind === 'failed' || event.kind === 'refused') {
-      const namespace = event.kind === 'failed' ? event.namespace : 'app';
-      const { code, message } = event.error;
-      this.#failure ??= `${code}: ${withWhere(message, namespace, this.#where)}`;
+      // A failure is followed by the refusal for the same reason.
+      if (this.#failed && event.kind === 'refused') return;
+      this.#failed = true;
     }
     if (this.#over && event.kind !== 'committed' && event.kind !== 'failed') return;
     this.#view.event(eventText(event, this.#where), eventJson(event));

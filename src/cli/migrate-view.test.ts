@@ -52,6 +52,8 @@ test('on a terminal events pass above a board that is written over, however wide
   const before = paper.written;
   view.board(board('two'), {});
   expect(paper.written).toBe(before);
+  view.end('over', {});
+  expect(paper.lines).toEqual(['happened', 'two', 'over']);
 });
 
 test('elsewhere everything is lines: a board when it changes, progress now and then', () => {

@@ -38,6 +38,12 @@ export class View {
     else if (text !== undefined) this.#above([text]);
   }
 
+  /** The last word, below everything else. */
+  end(text: string, json: object): void {
+    this.#shown = [];
+    this.#lines([this.#json ? JSON.stringify(json) : text]);
+  }
+
   /** Where things stand. Shown when it differs from what was shown last. */
   board({ lines, progress }: Board, json: object): void {
     if (this.#json) {

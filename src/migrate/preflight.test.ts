@@ -54,6 +54,25 @@ test('a build asks before it is deployed: what it would apply, who would be wait
     expect(held?.waits[0]).toMatchObject({ migration: '0002_b', commands: [['release']] });
   }));
 
+test('what failed three times stands in the way, although nobody is there who knows it', () =>
+  story(74, async (world) => {
+    const outside = world.client('operator').database('app');
+    const good = new Copy(world, 'a', R1);
+    await good.schema.ready();
+    const failing = sqlMigration('0002_b', 'insert into absent values (1)', { kind: 'expand' });
+    const migrations = defineMigrations({ entries: [ONE, failing] });
+    for (let i = 0; i < 3; i++) {
+      const bad = new Copy(world, `bad-${i}`, migrations);
+      await expect(bad.schema.ready()).rejects.toThrow('absent');
+      await bad.schema.close();
+    }
+    const [report] = await preflight(outside, [migrations]);
+    expect(report).toMatchObject({ verdict: 'waits', version: 1 });
+    expect(report?.waits).toMatchObject([
+      { migration: '0002_b', obstacle: 'repair', commands: [['repair', '0002_b']] },
+    ]);
+  }));
+
 test('a build that would be refused is told which migration, when, by whom, and what to deploy', () =>
   story(72, async (world) => {
     const outside = world.client('operator').database('app');

@@ -3,6 +3,7 @@ import {
   type CallOptions,
   type Database,
   type NamespaceReport,
+  type Row,
   schemaAccess,
 } from '../client/index.ts';
 import {
@@ -60,6 +61,7 @@ export async function preflight(
   const statuses = await schemaStatus(database, call);
   const programs = statuses.length === 0 ? new Map() : await activePrograms(database, call);
   const drifted = statuses.length > 0 && (await isDrifted(database, call));
+  const jobs = statuses.length === 0 ? [] : await database.query(JOBS, [], call);
   const reports: PreflightReport[] = [];
   for (const each of migrations) {
     const answer = await pretend(client, each, call);
@@ -69,7 +71,8 @@ export async function preflight(
     }
     const status = statuses.find(({ namespace }) => namespace === each.namespace);
     const active = programs.get(each.namespace) ?? [];
-    reports.push(forecast(each, answer, { status, active, members, drifted }));
+    const own = jobs.filter(({ ns }) => ns === each.namespace);
+    reports.push(forecast(each, answer, { status, active, members, drifted, jobs: own }));
   }
   return reports;
 }
@@ -120,6 +123,18 @@ async function activePrograms(
   return found;
 }
 
+/** Attempts and progress, whoever is there that knows these migrations. */
+const JOBS = 'select ns, name, attempts, error, done from __quorate_schema_job';
+
+/** What the tables say that a forecast needs. */
+interface Found {
+  readonly status: NamespaceStatus | undefined;
+  readonly active: readonly Active[];
+  readonly members: ReadonlySet<string> | undefined;
+  readonly drifted: boolean;
+  readonly jobs: readonly Row[];
+}
+
 function refusal({ namespace }: Migrations, { code, message }: QuorateError): PreflightReport {
   return {
     ...{ namespace, verdict: 'refused', canServe: false, version: undefined },
@@ -127,26 +142,13 @@ function refusal({ namespace }: Migrations, { code, message }: QuorateError): Pr
   };
 }
 
-function forecast(
-  migrations: Migrations,
-  report: NamespaceReport,
-  {
-    status,
-    active,
-    members,
-    drifted,
-  }: {
-    readonly status: NamespaceStatus | undefined;
-    readonly active: readonly Active[];
-    readonly members: ReadonlySet<string> | undefined;
-    readonly drifted: boolean;
-  },
-): PreflightReport {
+function forecast(migrations: Migrations, report: NamespaceReport, found: Found): PreflightReport {
   const { namespace, version, canServe, code, reason } = report;
+  const { status, members, drifted } = found;
   const missing = knownEntries(migrations).filter(
     ({ name }) => !hasApplied(migrations, report, name),
   );
-  const then = status === undefined ? undefined : expected(status, missing, active);
+  const then = status === undefined ? undefined : expected(status, missing, found);
   const waits =
     then === undefined ? [] : waitsOf(then, members).concat(drifted ? driftWaits(then) : []);
   const inTheWay = waits.some(({ migration, obstacle }) => {
@@ -166,18 +168,19 @@ function forecast(
 function expected(
   status: NamespaceStatus,
   missing: readonly ManifestEntry[],
-  active: readonly Active[],
+  { active, jobs }: Found,
 ): NamespaceStatus {
   return {
     ...status,
     pending: missing.map((entry) => {
       const known = status.pending.find(({ name }) => name === entry.name);
+      const job = jobs.find(({ name }) => name === entry.name);
       const waiting = active.filter(
         ({ program }) => program === undefined || !survives(program, entry),
       );
       return {
-        ...{ name: entry.name, kind: entry.kind, attempts: known?.attempts ?? 0 },
-        ...{ error: known?.error ?? '', done: known?.done ?? 0 },
+        ...{ name: entry.name, kind: entry.kind, attempts: Number(job?.attempts ?? 0) },
+        ...{ error: String(job?.error ?? ''), done: Number(job?.done ?? 0) },
         ...(known?.openTasks === undefined ? {} : { openTasks: known.openTasks }),
         blockedBy: hasBarrier(entry) ? waiting.map(({ id }) => id) : [],
       };
