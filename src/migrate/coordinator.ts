@@ -1,9 +1,10 @@
-import { type Clock, LIMITS, QuorateError, type Random, type Timer } from '../base/index.ts';
+import { type Clock, QuorateError, type Random, type Timer } from '../base/index.ts';
 import type { NamespaceReport, SchemaEvent } from '../client/index.ts';
+import { Applier } from './applier.ts';
 import type { Companion, Look } from './companion.ts';
 import type { Migrations } from './define.ts';
-import type { Applied, Participant, SchemaClient } from './schema-client.ts';
-import type { CodeStep, Step } from './steps.ts';
+import type { Participant, SchemaClient } from './schema-client.ts';
+import type { Step } from './steps.ts';
 
 /** How a program takes part. */
 export interface CoordinatorOptions {
@@ -25,7 +26,6 @@ const SERVING_MS = 5_000;
 /** After an error that passes. */
 const RETRY_MS = 250;
 const CALL = { timeoutMs: 30_000 };
-const HEX = 16;
 /** How long closing waits for an answer to a registration, and then to the leaving. */
 const LEAVE_MS = 2_000;
 
@@ -50,11 +50,6 @@ const FAILED = new Set([
   ...['DANGLING_OBJECT', 'BACKFILL_INCOMPLETE', 'CHECKSUM_MISMATCH'],
 ]);
 
-/** With which the server ends the transaction of a migration in code. */
-const ENDED = new Set(['TX_ABORTED', 'TRANSACTION_IDLE', 'TRANSACTION_TOO_LONG']);
-/** `LIMITS.schemaStallMs`, for code. */
-const STALL_MS = LIMITS.schemaStallMs;
-
 type Verdict =
   | { readonly kind: 'serving' }
   | { readonly kind: 'waiting' | 'refused'; readonly error: QuorateError };
@@ -65,6 +60,7 @@ type Verdict =
  */
 export class Coordinator {
   readonly #options: CoordinatorOptions;
+  readonly #applier: Applier;
   readonly #waiters = new Set<(verdict: Verdict) => void>();
   /** Errors by migration that do not pass by themselves. */
   readonly #stuck = new Map<string, QuorateError>();
@@ -84,6 +80,12 @@ export class Coordinator {
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
+    this.#applier = new Applier({
+      ...options,
+      onEvent: (event) => options.onEvent(event),
+      sleep: (ms) => this.#sleep(ms),
+      isClosed: () => this.#closed,
+    });
   }
 
   /** What the database said last. */
@@ -268,7 +270,7 @@ export class Coordinator {
       const reason = await companion?.beforeAttempt(migrations, step);
       if (reason === 'later') return false;
       if (reason !== undefined) throw reason;
-      await this.#apply(migrations, step);
+      if (await this.#applier.apply(migrations, step)) this.#applied.push({ namespace, name });
       this.#stuck.delete(name);
       return true;
     } catch (error) {
@@ -296,83 +298,6 @@ export class Coordinator {
     if (failed.error.code === 'MIGRATION_STUCK') onEvent({ kind: 'stuck', ...failed });
   }
 
-  async #apply(migrations: Migrations, step: Step): Promise<void> {
-    const { client, participant, onEvent } = this.#options;
-    const { namespace } = migrations;
-    const claim = { migrations, participant, run: this.#runId() };
-    const { name } = step;
-    if (step.step === 'code') return await this.#code(migrations, step, claim.run);
-    for (;;) {
-      const startedAt = this.#options.clock.now();
-      const result = await client.apply(step, claim, CALL);
-      if (result.complete) {
-        if (result.outcome === 'already') onEvent({ kind: 'superseded', namespace, name });
-        else this.#committed(namespace, name, result);
-        return;
-      }
-      onEvent({ kind: 'batch', namespace, name, done: result.done });
-      if (this.#closed) return;
-      const pauseMs = step.step === 'batch' ? step.pauseMs : 0;
-      await this.#sleep(pauseMs ?? this.#options.clock.now() - startedAt);
-    }
-  }
-
-  #committed(namespace: string, name: string, result: Applied): void {
-    this.#applied.push({ namespace, name });
-    this.#options.onEvent({ kind: 'committed', namespace, name, ...result });
-  }
-
-  async #code(migrations: Migrations, step: CodeStep, run: string): Promise<void> {
-    const { client, participant, onEvent } = this.#options;
-    const { namespace } = migrations;
-    const claim = { migrations, participant, run };
-    const { idleMs, name, stallMs = STALL_MS } = step;
-    const { begun, open } = await client.begin(step, claim, { ...CALL, idleMs });
-    if (begun.outcome === 'already') {
-      open.transaction.close();
-      onEvent({ kind: 'superseded', namespace, name });
-      return;
-    }
-    onEvent({ kind: 'started', namespace, name });
-    try {
-      await this.#within(stallMs, name, step.run(open.transaction));
-      this.#committed(namespace, name, await client.end(open, run, CALL));
-    } catch (error) {
-      open.transaction.close();
-      if (error instanceof QuorateError) throw codeFailure(name, error);
-      const message = error instanceof Error ? error.message : String(error);
-      throw new QuorateError('MIGRATION_FAILED', `${name}: ${message}`, { cause: error });
-    }
-  }
-
-  /** Writers wait for code as for any migration: not longer than it says. */
-  async #within(stallMs: number, name: string, running: Promise<void>): Promise<void> {
-    let timer: Timer | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = this.#options.clock.after(stallMs, () =>
-        reject(
-          new QuorateError(
-            'MIGRATION_STALL',
-            `${name} kept all writers waiting for more than ${stallMs} ms and was rolled back: do it in batches, or allow more (stallMs)`,
-          ),
-        ),
-      );
-    });
-    try {
-      await Promise.race([running, late]);
-    } finally {
-      timer?.cancel();
-      // What it still throws afterwards is told nobody.
-      running.catch(() => undefined);
-    }
-  }
-
-  #runId(): string {
-    let id = '';
-    while (id.length < HEX) id += Math.floor(this.#options.random.float() * HEX).toString(HEX);
-    return id;
-  }
-
   #settle(verdict: Verdict | undefined): void {
     const before = this.#verdict;
     this.#verdict = verdict;
@@ -396,17 +321,6 @@ export class Coordinator {
     }
     for (const waiter of [...this.#waiters]) if (verdict !== undefined) waiter(verdict);
   }
-}
-
-/** The server ends the transaction of code that sends nothing, or takes too long. */
-function codeFailure(name: string, error: QuorateError): QuorateError {
-  // Retryable: the leader went, and the code is not to blame.
-  if (!ENDED.has(error.code) || error.retryable) return error;
-  return new QuorateError(
-    'MIGRATION_STALL',
-    `${name}: ${error.message}: its code sends the next statement in time (idleMs), or does something else before`,
-    { cause: error },
-  );
 }
 
 /** An error that may be left alone. */

@@ -79,7 +79,7 @@ test('a task that fails is told and tried again; one for the whole cluster runs 
     const copies = ['a', 'b', 'c'].map((id) => new Copy(world, id, migrations));
     await Promise.all(copies.map(({ schema }) => schema.ready()));
     await until(world, 'its end', () => runs.length > 0);
-    await world.sleep(40_000);
+    await world.sleep(20_000);
     expect(runs.length).toBe(1);
     expect(wrong).toBe(0);
     expect(await tasks(copies[0].database)).toEqual(['once *']);
