@@ -82,17 +82,22 @@ tell({ kind: 'ready', id: String(node.id) });
 
 /** As a deployment does it: nothing new comes in any more, what runs is finished, then the node leaves in order. */
 async function stop() {
-  stopping = true;
-  server.close();
-  server.closeIdleConnections();
-  await once(server, 'close');
+  await drain();
   await db.close();
   await node.close();
   process.exit(0);
 }
 
-/** Before a machine is switched off in the example without a leader's election, which is another story. */
+async function drain() {
+  stopping = true;
+  server.close();
+  server.closeIdleConnections();
+  await once(server, 'close');
+}
+
+/** Before a machine is switched off in the example: its requests and the election of a leader are another story. */
 async function handOver() {
+  await drain();
   const leader = await node.cluster.leader();
   if (leader?.id === node.id) await node.cluster.transfer();
   tell({ kind: 'follows' });
