@@ -3,7 +3,9 @@ import { pragmaMakesState, pragmaRefusal } from './pragmas.ts';
 /** Action codes of sqlite3_set_authorizer that concern us. */
 const ACTION = {
   CREATE_INDEX: 1,
+  CREATE_TABLE: 2,
   CREATE_TEMP_INDEX: 3,
+  CREATE_TEMP_TABLE: 4,
   CREATE_TEMP_VIEW: 6,
   CREATE_VIEW: 8,
   DELETE: 9,
@@ -25,6 +27,9 @@ const ACTION = {
 /** Prefix of the tables of the engine itself. */
 const RESERVED_PREFIX = '__quorate_';
 
+/** The word and a reserved name after it, whatever is between them. */
+const REFERENCE = new RegExp(`\\breferences\\b[^]*${RESERVED_PREFIX}`, 'i');
+
 /** Virtual tables that show raw pages. */
 const RAW_MODULES = new Set(['sqlite_dbpage', 'dbstat']);
 
@@ -44,6 +49,12 @@ export interface AuthorizerContext {
   readonly sql: () => string;
   /** Statements of the engine itself may write its tables. */
   readonly privileged: boolean;
+}
+
+/** Why a statement is refused. */
+export interface Refusal {
+  readonly code: 'SQLITE_AUTH' | 'RESERVED_TABLE';
+  readonly message: string;
 }
 
 /** Actions that need no look at their arguments: most of the questions. */
@@ -72,8 +83,16 @@ function isDefinition(action: number): boolean {
 export function refusalOf(
   question: AuthorizerQuestion,
   context: AuthorizerContext,
-): string | undefined {
-  const { action, first, second } = question;
+): Refusal | undefined {
+  const message = forbidden(question);
+  if (message !== undefined) return { code: 'SQLITE_AUTH', message };
+  const { action } = question;
+  if (action === ACTION.PRAGMA || action === ACTION.ATTACH) return undefined;
+  const reserved = reservedRefusal(question, context);
+  return reserved === undefined ? undefined : { code: 'RESERVED_TABLE', message: reserved };
+}
+
+function forbidden({ action, first, second }: AuthorizerQuestion): string | undefined {
   if (action === ACTION.PRAGMA) return pragmaRefusal((first ?? '').toLowerCase(), second);
   if (action === ACTION.ATTACH) {
     return first === '' ? undefined : "ATTACH and VACUUM INTO cannot name a file: use ATTACH ''";
@@ -84,7 +103,7 @@ export function refusalOf(
   if (action === ACTION.CREATE_VTABLE && RAW_MODULES.has((second ?? '').toLowerCase())) {
     return `no table can be made of ${second}`;
   }
-  return reservedRefusal(question, context);
+  return undefined;
 }
 
 function reservedRefusal(
@@ -96,6 +115,11 @@ function reservedRefusal(
   if (schema?.startsWith('vacuum_') === true) return undefined;
   if (context.privileged && source === undefined) return undefined;
   // SQLite does not tell the new name of RENAME TO, nor that of a column; but it is in the text.
+  // Nor what a foreign key refers to: with one, rows of a user's table would hold those of the engine.
+  const creates = action === ACTION.CREATE_TABLE || action === ACTION.CREATE_TEMP_TABLE;
+  if (creates && REFERENCE.test(context.sql())) {
+    return `no foreign key may refer to a table that starts with ${RESERVED_PREFIX}`;
+  }
   if (action === ACTION.ALTER_TABLE && context.sql().toLowerCase().includes(RESERVED_PREFIX)) {
     return `names that start with ${RESERVED_PREFIX} are reserved`;
   }
@@ -104,6 +128,13 @@ function reservedRefusal(
     return `tables that start with ${RESERVED_PREFIX} are reserved`;
   }
   return undefined;
+}
+
+/** Whether a statement changes what the database is made of: that of everybody, not of its session alone. */
+export function definesSchema({ action, first, schema }: AuthorizerQuestion): boolean {
+  if (action === ACTION.ALTER_TABLE) return first === 'main';
+  // ANALYZE makes its own tables.
+  return isDefinition(action) && schema === 'main' && first?.startsWith('sqlite_') !== true;
 }
 
 /** Whether a statement leaves something behind in its connection (M11). */

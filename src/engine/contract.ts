@@ -148,6 +148,8 @@ export interface Statement {
   readonly readonly: boolean;
   /** Leaves something behind in the connection: temp objects, pragmas, ATTACH (M11). */
   readonly makesSessionState: boolean;
+  /** Changes what the main database is made of: CREATE, ALTER, DROP of what is not temporary. */
+  readonly definesSchema: boolean;
   /** True for EXPLAIN and EXPLAIN QUERY PLAN. */
   readonly isExplain: boolean;
   readonly parameterCount: number;

@@ -38,19 +38,6 @@ describe('refused statements', () => {
     "attach 'file:x?vfs=unix' as m",
     'attach ? as m',
     'explain pragma synchronous=full',
-    'create table __quorate_x(a)',
-    'create temp table __Quorate_x(a)',
-    'create view "__quorate_v" as select 1',
-    'create index i on __quorate_state(v)',
-    'create trigger tr after insert on __quorate_state begin select 1; end',
-    'drop table __quorate_state',
-    'insert into __quorate_state values(2,2)',
-    'replace into __quorate_state values(2,2)',
-    'update __quorate_state set v=3',
-    'delete from __quorate_state',
-    'alter table t rename to __quorate_t',
-    'alter table t rename /* x */ to -- y\n "__QUORATE_t"',
-    'alter table __quorate_state add column c',
     'update sqlite_dbpage set data=zeroblob(4096) where pgno=2',
     'insert into sqlite_dbpage(pgno,data) values(2,null)',
     'create virtual table raw using sqlite_dbpage',
@@ -64,6 +51,47 @@ describe('refused statements', () => {
       expect(String(error)).not.toMatch(/not authorized/);
     }
     expect(k.store.hasUnsealed).toBe(false);
+  });
+
+  test.each([
+    'create table __quorate_x(a)',
+    'create temp table __Quorate_x(a)',
+    'create view "__quorate_v" as select 1',
+    'create index i on __quorate_state(v)',
+    'create trigger tr after insert on __quorate_state begin select 1; end',
+    'drop table __quorate_state',
+    'insert into __quorate_state values(2,2)',
+    'replace into __quorate_state values(2,2)',
+    'update __quorate_state set v=3',
+    'delete from __quorate_state',
+    'alter table t rename to __quorate_t',
+    'alter table t rename /* x */ to -- y\n "__QUORATE_t"',
+    'alter table __quorate_state add column c',
+    'create virtual table __quorate_f using fts5(a)',
+    'create index __quorate_i on t(b)',
+    'create temp trigger tr after insert on __quorate_state begin select 1; end',
+    'create table u(k references __quorate_state(k))',
+    'create table u(k, foreign key(k) references "__Quorate_state"(k))',
+    'create temp table u(k references/**/__quorate_state)',
+    'alter table t add column c references __quorate_state(k)',
+  ])('%s: RESERVED_TABLE', (sql) => {
+    const code = { code: 'RESERVED_TABLE', rawCode: 23 };
+    expect(() => k.writer.prepare(sql)).toThrow(expect.objectContaining(code));
+    expect(k.store.hasUnsealed).toBe(false);
+  });
+
+  test('a view of reserved tables is no way to write them', () => {
+    const l = new EnginePair();
+    l.writer.privileged = true;
+    l.write('create table __quorate_state(v)');
+    l.writer.privileged = false;
+    l.write('create view w as select v from __quorate_state');
+    l.write(
+      'create trigger tr instead of insert on w begin insert into __quorate_state values(1); end',
+    );
+    expect(codeOf(() => l.writer.execute('insert into w values(1)'))).toBe(23);
+    expect(one(l.writer, 'select count(*) from w')).toBe(0);
+    l.end();
   });
 
   test('VACUUM INTO is refused when it runs', () => {
@@ -140,6 +168,27 @@ describe('allowed statements', () => {
   test('temp_store is swallowed', () => {
     expect(rows(k.writer, 'pragma temp_store=1')).toEqual([]);
     k.writer.execute('create temp table big(a); insert into big values(zeroblob(1000000))');
+  });
+});
+
+describe('what changes the schema', () => {
+  test.each<[string, boolean]>([
+    ['create table x(a)', true],
+    ['create index i on t(b)', true],
+    ['create trigger tr after insert on t begin select 1; end', true],
+    ['create view v as select 1', true],
+    ['create virtual table f using fts5(a)', true],
+    ['alter table t add column c', true],
+    ['drop table t', true],
+    ['create temp table x(a)', false],
+    ['insert into t values(9,9)', false],
+    ['select * from t', false],
+    ['vacuum', false],
+    ['analyze', false],
+  ])('%s: %s', (sql, expected) => {
+    const { statement } = k.writer.prepare(sql);
+    expect(statement?.definesSchema).toBe(expected);
+    statement?.release();
   });
 });
 

@@ -2,8 +2,10 @@ import { assert, fromUtf8, QuorateError, utf8 } from '../base/index.ts';
 import type { PageSource } from '../pages/index.ts';
 import {
   type AuthorizerQuestion,
+  definesSchema,
   isAlwaysAllowed,
   makesSessionState,
+  type Refusal,
   refusalOf,
 } from './authorizer.ts';
 import type {
@@ -28,9 +30,10 @@ const TRANSACTIONS = ['none', 'read', 'write'] as const;
 interface Compiling {
   readonly text: Uint8Array;
   readonly offset: number;
-  refusal: string | undefined;
+  refusal: Refusal | undefined;
   needsSessionState: boolean;
   makesSessionState: boolean;
+  definesSchema: boolean;
 }
 
 /** A connection to one page source. `SqliteEngine.open` sets it up. */
@@ -51,7 +54,7 @@ export class SqliteConnection implements Connection {
   #compiling: Compiling | undefined;
   /** The long text that is in the heap. */
   #script: { readonly text: Uint8Array; readonly at: Pointer } | undefined;
-  #stepRefusal: string | undefined;
+  #stepRefusal: Refusal | undefined;
   #running: SqliteStatement | undefined;
   #closed = false;
   /** sqlite3_changes and sqlite3_total_changes when the running statement began. */
@@ -169,6 +172,7 @@ export class SqliteConnection implements Connection {
       refusal: undefined,
       needsSessionState: false,
       makesSessionState: false,
+      definesSchema: false,
     };
     const outer = this.#compiling;
     this.#compiling = compiling;
@@ -221,6 +225,7 @@ export class SqliteConnection implements Connection {
       sql,
       tail,
       makesSessionState: compiling.makesSessionState,
+      definesSchema: compiling.definesSchema,
     });
     if (this.#readOnly && !statement.readonly && !this.file.configuring) {
       statement.finalize();
@@ -260,6 +265,7 @@ export class SqliteConnection implements Connection {
       else compiling.refusal ??= refusal;
       return false;
     }
+    if (compiling !== undefined && definesSchema(asked)) compiling.definesSchema = true;
     if (compiling !== undefined && makesSessionState(asked)) {
       compiling.makesSessionState = true;
       compiling.needsSessionState = this.#shared;
@@ -352,12 +358,9 @@ export class SqliteConnection implements Connection {
     if (known !== undefined) return known;
     const raw = this.#exports.sqlite3_extended_errcode(this.db) || code;
     const at = this.#exports.sqlite3_error_offset(this.db);
-    const denied = (raw & 255) === SQLITE.AUTH;
-    const message =
-      denied && refusal !== undefined
-        ? refusal
-        : this.#library.text(this.#exports.sqlite3_errmsg(this.db));
-    return new QuorateError(baseName(raw), message, {
+    const denied = (raw & 255) === SQLITE.AUTH ? refusal : undefined;
+    const message = denied?.message ?? this.#library.text(this.#exports.sqlite3_errmsg(this.db));
+    return new QuorateError(denied?.code ?? baseName(raw), message, {
       rawCode: raw,
       extendedCode: extendedName(raw),
       offset: at < 0 ? undefined : at + offset,

@@ -31,6 +31,7 @@ export class SqliteStatement implements Statement {
   readonly tail: number;
   readonly readonly: boolean;
   readonly makesSessionState: boolean;
+  readonly definesSchema: boolean;
   readonly parameterCount: number;
   /** The text under which the connection's cache knows it. */
   cacheKey: string | undefined;
@@ -48,7 +49,9 @@ export class SqliteStatement implements Statement {
     connection: SqliteConnection,
     library: SqliteLibrary,
     at: Pointer,
-    text: { readonly sql: string; readonly tail: number; readonly makesSessionState: boolean },
+    text: Pick<Statement, 'sql' | 'makesSessionState' | 'definesSchema'> & {
+      readonly tail: number;
+    },
   ) {
     this.#connection = connection;
     this.#library = library;
@@ -57,6 +60,7 @@ export class SqliteStatement implements Statement {
     this.sql = text.sql;
     this.tail = text.tail;
     this.makesSessionState = text.makesSessionState;
+    this.definesSchema = text.definesSchema;
     this.readonly = this.#exports.sqlite3_stmt_readonly(at) !== 0;
     this.parameterCount = this.#exports.sqlite3_bind_parameter_count(at);
   }

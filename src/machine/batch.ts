@@ -1,5 +1,6 @@
 import { QuorateError } from '../base/index.ts';
 import type { Connection } from '../engine/index.ts';
+import { definitionRefused } from './definition-policy.ts';
 import { failureOf, needsOwnConnection, RAW_CODE } from './failure.ts';
 import type { Job } from './job.ts';
 import type { MachineCore } from './machine-core.ts';
@@ -50,7 +51,7 @@ export function runBatch(
     core.guard.run(job, () => {
       connection.execute(frame.begin);
       while (job.cursor?.sql !== undefined) {
-        runOne(connection, job, job.cursor.sql);
+        runOne(database, connection, job, job.cursor.sql);
         job.cursor.advance();
       }
       connection.execute(frame.commit);
@@ -78,7 +79,7 @@ function hasSessionState(job: Job): boolean {
   return work.action === 'batch' && work.statements.some(({ sql }) => placementOf(sql) === 'state');
 }
 
-function runOne(connection: Connection, job: Job, sql: string): void {
+function runOne(database: MachineDatabase, connection: Connection, job: Job, sql: string): void {
   const placement = placementOf(sql);
   const savepoint = /^\W*(?:savepoint|release|rollback\s+(?:transaction\s+)?to)\b/i.test(sql);
   if ((placement === 'begin' || placement === 'end') && !savepoint) {
@@ -88,6 +89,11 @@ function runOne(connection: Connection, job: Job, sql: string): void {
   }
   const statement = job.cursor?.prepare(connection);
   if (statement === undefined) throw new QuorateError('EMPTY_STATEMENT', 'empty statement');
+  const refused = definitionRefused(database, job, statement);
+  if (refused !== undefined) {
+    statement.release();
+    throw new QuorateError(refused.code, refused.message, refused);
+  }
   const dml = !statement.readonly && isDml(sql);
   const total = connection.totalChanges;
   let failedAtWork = false;

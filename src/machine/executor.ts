@@ -1,6 +1,7 @@
 import { assert, isNewNameAllowed, QuorateError } from '../base/index.ts';
 import type { Connection, Statement } from '../engine/index.ts';
 import { runBatch } from './batch.ts';
+import { definitionRefused } from './definition-policy.ts';
 import { isDeletion } from './deletion.ts';
 import { describeStatement } from './describe.ts';
 import { explain, mustRollBack, stopped } from './explanation.ts';
@@ -118,7 +119,13 @@ export class Executor {
       return undefined;
     }
     if (placementOf(job.cursor?.sql ?? '') !== 'reader') return undefined;
-    const refused = this.#judged(job, database, true);
+    return this.#judged(job, database, true);
+  }
+
+  /** A compiled statement is given back when it may not run. */
+  #refused(job: Job, database: MachineDatabase, statement: Statement): SqlFailure | undefined {
+    const refused =
+      this.#fenceOfWrite(job, database, statement) ?? definitionRefused(database, job, statement);
     if (refused !== undefined) statement.release();
     return refused;
   }
@@ -177,7 +184,7 @@ export class Executor {
         return this.requests.finish(job, { kind: 'redirect' });
       }
     } else {
-      const refused = this.#fenceOfWrite(job, database, statement);
+      const refused = this.#refused(job, database, statement);
       if (refused !== undefined) return this.requests.end(job, refused);
       if (!this.#admit(database, job, true, statement)) return false;
     }
@@ -221,7 +228,7 @@ export class Executor {
       }
       session.deletes = true;
     }
-    const refused = this.#fenceOfWrite(job, database, statement);
+    const refused = this.#refused(job, database, statement);
     if (refused !== undefined) return this.requests.end(job, refused);
     if (!statement.readonly && database.owner !== session) {
       if (!this.#admit(database, job, true, statement)) return false;

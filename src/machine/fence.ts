@@ -18,6 +18,9 @@ interface Verdict {
   readonly write: SqlFailure | undefined;
 }
 
+/** In place of a declaration: whether sessions may change the schema past the migrations. */
+export const DEFINITIONS = 'ddl';
+
 const FREE: Verdict = { read: undefined, write: undefined };
 const SCHEMA_COOKIE = 40;
 /** First byte of a leaf of a table, and where its cells are counted and found. */
@@ -44,7 +47,7 @@ export class Fence {
   /** What the last checks found for a declaration; undefined = not asked yet. */
   known(declaration: string): Verdict | undefined {
     if (this.#root === 0 && this.#cookie !== -1) {
-      return saysNothing(declaration) ? FREE : both(unregistered());
+      return isFree(declaration) ? FREE : both(unregistered());
     }
     return this.#verdicts.get(declaration);
   }
@@ -71,10 +74,10 @@ export class Fence {
     connection: () => Connection,
   ): SqlFailure | undefined {
     const pageOne = view.page(1);
-    if (pageOne === undefined) return saysNothing(declaration) ? undefined : unregistered();
+    if (pageOne === undefined) return isFree(declaration) ? undefined : unregistered();
     const cookie = cookieOf(pageOne);
     if (cookie !== this.#cookie) this.#look(cookie, connection());
-    if (this.#root === 0) return saysNothing(declaration) ? undefined : unregistered();
+    if (this.#root === 0) return isFree(declaration) ? undefined : unregistered();
     const page = view.page(this.#root);
     const at = page === undefined ? -1 : tokenAt(page);
     if (page === undefined || at < 0) {
@@ -143,6 +146,7 @@ function tokenAt(page: Uint8Array): number {
 
 function judge(sql: SchemaSql, declaration: string): Verdict {
   if (declaration === UNDECLARED) return undeclared(sql);
+  if (declaration === DEFINITIONS) return both(definitionsRefused(sql));
   if (declaration === OPERATOR) return { read: undefined, write: undeclared(sql).write };
   const manifests = SchemaStore.declaration(sql, declaration);
   if (manifests === undefined) return both(unregistered());
@@ -169,7 +173,20 @@ function undeclared(sql: SchemaSql): Verdict {
   return { read: policy === 'refuse' ? refused : undefined, write: refused };
 }
 
-function both(reason: SqlFailure): Verdict {
+/** Where nobody has migrated anything, everything is allowed to whom it concerns. */
+function isFree(declaration: string): boolean {
+  return declaration === DEFINITIONS || saysNothing(declaration);
+}
+
+function definitionsRefused(sql: SchemaSql): SqlFailure | undefined {
+  if (new SchemaStore(sql, '').control('ddl') !== 'migrations-only') return undefined;
+  return failure(
+    'DDL_REFUSED',
+    "only migrations may change the schema of this database (policy 'migrations-only'): make it a migration, or: quorate migrate ddl-policy allow",
+  );
+}
+
+function both(reason: SqlFailure | undefined): Verdict {
   return { read: reason, write: reason };
 }
 

@@ -2,6 +2,7 @@ import { QuorateError } from '../base/index.ts';
 import type { Program, SchemaRequest } from '../schema/index.ts';
 import { schemaFingerprint } from './schema-fingerprint.ts';
 import { FINGERPRINT } from './schema-readiness.ts';
+import { rerecord } from './schema-rerecord.ts';
 import type { SchemaSql } from './schema-sql.ts';
 import { SchemaStore } from './schema-store.ts';
 import { putControl, record } from './schema-transaction.ts';
@@ -12,6 +13,7 @@ type Baseline = Extract<SchemaRequest, { readonly op: 'baseline' }>;
 const POLICIES: Readonly<Record<string, readonly string[]>> = {
   'finalize-policy': ['auto', 'manual'],
   'undeclared-policy': ['allow', 'read-only', 'refuse'],
+  'ddl-policy': ['allow', 'migrations-only'],
 };
 
 /** What an operator decides, with who and why. Throws SCHEMA_BAD_REQUEST, PARTICIPANT_NOT_FOUND, MIGRATION_UNKNOWN. */
@@ -31,6 +33,7 @@ export function control(
       ...[of.namespace, key, to, by, nowMs, reason],
     );
   };
+  let noted = value;
   const allowed = POLICIES[action];
   if (allowed !== undefined && !allowed.includes(value)) {
     throw new QuorateError(
@@ -58,6 +61,9 @@ export function control(
     case 'undeclared-policy':
       set('undeclared', value, new SchemaStore(sql, ''));
       break;
+    case 'ddl-policy':
+      set('ddl', value, new SchemaStore(sql, ''));
+      break;
     case 'override':
       set('override-fence', value);
       break;
@@ -65,13 +71,16 @@ export function control(
       store.forgetJob(value);
       store.putState({ ...store.state(), phase: 'idle' });
       break;
+    case 'rerecord':
+      noted = rerecord(store, value);
+      break;
     case 'accept-drift':
       putControl(new SchemaStore(sql, ''), FINGERPRINT, schemaFingerprint(sql));
       break;
   }
   sql.rows(
     'insert into __quorate_schema_audit (ns, action, value, by_operator, at_ms, reason) values (?1, ?2, ?3, ?4, ?5, ?6)',
-    ...[namespace, action, value, by, nowMs, reason],
+    ...[namespace, action, noted, by, nowMs, reason],
   );
   SchemaStore.touch(sql);
   return { done: action };

@@ -39,7 +39,7 @@ export interface BatchProgress {
 const APPLIED = 'seq, version, name, kind, checksum, chain, by_participant, release, finished_ms';
 
 /** The tables of schema migrations of one version of a database. */
-export class SchemaStore implements Pick<History, 'at' | 'contract'> {
+export class SchemaStore implements History {
   readonly sql: SchemaSql;
   readonly namespace: string;
 

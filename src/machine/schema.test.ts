@@ -300,7 +300,9 @@ describe('safety nets', () => {
     const cluster = new SchemaCluster();
     cluster.register('1', R1);
     const { world } = cluster;
-    expect(world.code(world.statement('delete from __quorate_schema_fence'))).toBe('SQLITE_AUTH');
+    expect(world.code(world.statement('delete from __quorate_schema_fence'))).toBe(
+      'RESERVED_TABLE',
+    );
   });
 });
 

@@ -169,7 +169,9 @@ export const OPERATOR_ACTIONS = [
   'finalize',
   'finalize-policy',
   'undeclared-policy',
+  'ddl-policy',
   'repair',
+  'rerecord',
   'accept-drift',
   'override',
 ] as const;

@@ -109,7 +109,9 @@ const CONTROL_ACTIONS = [
   'finalize',
   'finalize-policy',
   'undeclared-policy',
+  'ddl-policy',
   'repair',
+  'rerecord',
   'accept-drift',
   'override',
 ] as const;

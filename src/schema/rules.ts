@@ -15,6 +15,8 @@ export interface History {
   at(version: number): AppliedMigration | undefined;
   /** A contract that is in force. */
   contract(name: string): AppliedMigration | undefined;
+  /** Whatever was applied under a name. */
+  named(name: string): AppliedMigration | undefined;
 }
 
 /**
@@ -96,6 +98,9 @@ function firstDifference(program: Program, common: number, history: History): Un
     const applied = history.at(version);
     if (own === undefined || applied === undefined) continue;
     if (own.name !== applied.name) {
+      const inserted = history.named(own.name) === undefined;
+      const later = program.ordinal(applied.name) ?? 0;
+      if (inserted && later > version) return insertedBefore(own, applied);
       return {
         code: 'SCHEMA_DIVERGED',
         migration: applied.name,
@@ -122,7 +127,19 @@ function different(
     migration: own.name,
     message:
       `${own.name} was changed after it was applied${applied === undefined ? '' : ` ${origin(applied)}`}: ` +
-      `its checksum is ${short(own.checksum)} in this build and ${short(checksum)} in the database`,
+      `its checksum is ${own.checksum} in this build and ${checksum} in the database. Put back the text that was applied; or, if the new one makes the same, ` +
+      `and all builds bring it: quorate migrate rerecord ${own.name}=${own.checksum}`,
+  };
+}
+
+/** As a branch does that was merged late: it would never be applied. */
+function insertedBefore(own: ManifestEntry, applied: AppliedMigration): Unfit {
+  return {
+    code: 'SCHEMA_DIVERGED',
+    migration: own.name,
+    message:
+      `${own.name} stands before ${applied.name}, which was applied ${origin(applied)} without it: ` +
+      'migrations are only added at the end, so move it behind all that are applied',
   };
 }
 
@@ -171,10 +188,6 @@ function tooOld(program: Program, state: SchemaState): Unfit | undefined {
 function origin({ by, release, finishedMs }: AppliedMigration): string {
   const time = finishedMs > 0 ? `at ${new Date(finishedMs).toISOString()} ` : '';
   return `${time}by ${by || 'somebody'}${release === '' ? '' : ` of release ${release}`}`;
-}
-
-function short(checksum: string): string {
-  return `${checksum.slice(0, 12)}…`;
 }
 
 /** Migrations of a program that could come next, in its order; barriers and holds are not looked at. */
