@@ -46,7 +46,7 @@ test('what a migration failed with ends waiting for it, also for a contract besi
     expect(status).toMatchObject({ phase: 'idle' });
   }));
 
-test('scenario 17: a program that may not serve sees who is in the way, and decides', () =>
+test('scenarios 17 and 40: a program that may not serve sees who is in the way, holds, excludes and releases', () =>
   story(53, async (world) => {
     const old = new Copy(world, 'old', R1);
     await old.schema.ready();
@@ -129,7 +129,7 @@ test.each(['alert', 'exclude', 'fail-start'] as const)(
     }),
 );
 
-test('policies of a program stand where no operator has decided; finalize ends them', () =>
+test('scenario 41: with finalize manual all are upgraded and the contract waits until it is finalized; policies of a program stand where no operator has decided', () =>
   story(55, async (world) => {
     const policy = { finalize: 'manual', undeclaredSessions: 'read-only' } as const;
     const copy = new Copy(world, 'a', R3, { policy });
@@ -171,6 +171,39 @@ test('a contract soaks: it waits after what it follows, unless it is finalized',
     await until(world, 'the block', () => next.count('blocked') > 0);
     await next.schema.finalize('0004');
     await next.schema.wait();
+  }));
+
+test('scenario 56: a release with a new expand serves while a contract of the one before still soaks, and both orders give the same schema', () =>
+  story(57, async (world) => {
+    const schemas: unknown[] = [];
+    for (const soakMs of [20_000, 0]) {
+      const namespace = `soaks${soakMs}`;
+      const named = (step: typeof ONE) => ({
+        ...step,
+        sql: step.sql.replace(/ ([ab])\b/, ` ${namespace}_$1`),
+      });
+      const contract = { ...named(DROP), soakMs };
+      const first = defineMigrations({ namespace, entries: [named(ONE), contract] });
+      const second = defineMigrations({ namespace, entries: [named(ONE), contract, named(TWO)] });
+      const before = new Copy(world, `${namespace}-1`, first);
+      await before.schema.ready();
+      if (soakMs === 0) await before.schema.wait();
+      await before.schema.close();
+      const after = new Copy(world, `${namespace}-2`, second);
+      await after.schema.ready();
+      expect(after.schema.reports).toMatchObject([
+        { version: 2, pending: soakMs > 0 ? ['0003'] : [] },
+      ]);
+      await after.schema.wait();
+      const rows = await after.database.query<{ sql: string }>(
+        'select sql from sqlite_schema where name glob ? order by name',
+        [`${namespace}_*`],
+      );
+      schemas.push(rows.map(({ sql }) => sql.replaceAll(namespace, '')));
+      await after.schema.close();
+    }
+    expect(schemas[0]).toEqual(schemas[1]);
+    expect(schemas[0]).toEqual(['CREATE TABLE _a (x)', 'CREATE TABLE _b (x)']);
   }));
 
 test('a listener that throws keeps no event from the others; who reads slowly misses the oldest', async () => {
