@@ -7,9 +7,11 @@ import {
   type SchemaOptions,
   schemaAccess,
 } from '../client/index.ts';
+import { declarationOf } from '../schema/index.ts';
 import { Coordinator } from './coordinator.ts';
 import { Migrations } from './define.ts';
 import { EventHub } from './event-hub.ts';
+import { asOperator } from './operate.ts';
 import { RunningSchema } from './running-schema.ts';
 import { SchemaClient } from './schema-client.ts';
 import { SchemaCompanion } from './schema-companion.ts';
@@ -47,7 +49,10 @@ export function openSchema(
   const migrations = ('namespace' in declared ? [declared] : declared).map(defined);
   const access = schemaAccess(database);
   const client = new SchemaClient(access);
+  // Before anything is known of it: a program that does not wait for `ready` must not pass for one that declares nothing.
+  access.declare(declarationIdOf(migrations));
   const observer = access.observer();
+  asOperator(observer);
   const participant = { ...identity, boot, release };
   const meter = new SchemaMeter(clock);
   const listeners = [
@@ -68,6 +73,12 @@ export function openSchema(
   const coordinator: Coordinator = new Coordinator({ ...common, random, mode, companion });
   coordinator.start();
   return new RunningSchema({ coordinator, client, observer, hub, meter, migrations, participant });
+}
+
+/** As the answer to a registration says. */
+function declarationIdOf(migrations: readonly Migrations[]): string {
+  const digests = migrations.map(({ namespace, program }) => [namespace, program.digest] as const);
+  return declarationOf(Object.fromEntries(digests)).id;
 }
 
 function defined(declared: DeclaredMigrations): Migrations {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { SchemaEvent } from '../client/index.ts';
 import { EventHub } from './event-hub.ts';
-import { defineMigrations, schemaMetrics, sqlMigration } from './index.ts';
+import { defineMigrations, operate, schemaMetrics, sqlMigration } from './index.ts';
 import { Copy, story, until } from './testing/copies.ts';
 
 const ONE = sqlMigration('0001', 'create table a (x, y)', { kind: 'expand' });
@@ -142,6 +142,15 @@ test('scenario 41: with finalize manual all are upgraded and the contract waits 
     expect(await copy.schema.status()).toMatchObject([
       { controls: { 'finalize-policy': 'manual' }, pending: [{ name: '0003' }] },
     ]);
+    // What the program itself looks at is not for sessions that say nothing.
+    await operate(stranger, {
+      ...{ action: 'undeclared-policy', value: 'refuse', namespace: 'app' },
+      ...{ by: 'me', reason: '' },
+    });
+    await world.sleep(1_000);
+    const read = stranger.query('select * from a');
+    await expect(read).rejects.toMatchObject({ code: 'SCHEMA_UNDECLARED' });
+    expect(await copy.schema.status()).toMatchObject([{ version: 2 }]);
     // Another program has other ideas, and comes second.
     const other = new Copy(world, 'b', R3, { policy: { finalize: 'auto' } });
     await other.schema.ready();
