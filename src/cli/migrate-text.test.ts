@@ -51,6 +51,10 @@ test.each([
     'at it with quorate migrate verify, then quorate migrate accept-drift.',
     'at it with quorate migrate verify AT, then quorate migrate accept-drift AT.',
   ],
+  [
+    'bring it: quorate migrate rerecord 1.2_x=0af',
+    'bring it: quorate migrate rerecord 1.2_x=0af AT',
+  ],
   ['(quorate migrate wait)', '(quorate migrate wait AT)'],
 ])('commands in texts of the server become complete: %s', (text, expected) => {
   expect(withWhere(text, 'app', WHERE)).toBe(expected.replaceAll('AT', '-s a:1,b:2 -d app'));

@@ -31,7 +31,7 @@ export function migrateLine(
 
 /** Commands in texts of the server, which does not know how it was found. */
 const COMMAND =
-  /quorate migrate ((?:exclude|include|repair|override|finalize) \S+?|[a-z-]+)(?=[,;:)\s]|\.\s|\.?$)/g;
+  /quorate migrate ((?:exclude|include|repair|rerecord|override|finalize) \S+?|[a-z-]+)(?=[,;:)\s]|\.\s|\.?$)/g;
 
 /** A text of the server with commands that can be pasted into a shell. */
 export function withWhere(text: string, namespace: string, where: Where): string {

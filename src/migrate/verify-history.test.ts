@@ -68,7 +68,7 @@ test('edited, renamed, inserted and moved migrations; what only the database kno
     });
   const { rows } = history();
   const found = (entries: ReturnType<typeof other>) =>
-    differences(defineMigrations({ entries }), rows);
+    differences(defineMigrations({ entries }), rows).map(({ text }) => text);
   expect(found(other('1', '3', 'c'))).toEqual(['number 2 was applied as 2 and is declared as 3']);
   expect(found(other('0', '1', '2'))).toHaveLength(2);
   expect(found(other('2'))).toEqual([
@@ -78,4 +78,6 @@ test('edited, renamed, inserted and moved migrations; what only the database kno
   expect(found(other('1'))).toEqual([]);
   const edited = [sqlMigration('1', 'create table a (y)', { kind: 'expand' })];
   expect(found(edited)).toEqual([expect.stringMatching(/^1 was edited .* [0-9a-f]{12}…, applied/)]);
+  const [difference] = differences(defineMigrations({ entries: edited }), rows);
+  expect(difference?.command).toEqual(['rerecord', expect.stringMatching(/^1=[0-9a-f]{64}$/)]);
 });

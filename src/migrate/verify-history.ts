@@ -39,11 +39,18 @@ export function brokenHistory(
   return problems;
 }
 
+/** Where a declared migration differs from what was applied. */
+export interface Difference {
+  readonly text: string;
+  /** Of one that was edited: arguments of `quorate migrate` that take the edited one over. */
+  readonly command?: readonly string[];
+}
+
 /** Where declared migrations differ from those that were applied. Empty = nowhere. */
 export function differences(
   { program }: Migrations,
   rows: readonly HistoryRow[],
-): readonly string[] {
+): readonly Difference[] {
   return rows.flatMap(({ version, name, checksum }) => {
     const own = version > 0 ? program.at(version) : program.entry(name);
     if (own === undefined) {
@@ -51,18 +58,23 @@ export function differences(
       if (version > 0 && place === version)
         return edited(name, program.snapshot?.checksum, checksum);
       return version > 0 && place !== undefined
-        ? [`${name} was applied as number ${version} and has moved since`]
+        ? [{ text: `${name} was applied as number ${version} and has moved since` }]
         : [];
     }
     if (own.name !== name) {
-      return [`number ${version} was applied as ${name} and is declared as ${own.name}`];
+      return [{ text: `number ${version} was applied as ${name} and is declared as ${own.name}` }];
     }
     return edited(name, own.checksum, checksum);
   });
 }
 
-function edited(name: string, declared: string | undefined, applied: string): readonly string[] {
+function edited(
+  name: string,
+  declared: string | undefined,
+  applied: string,
+): readonly Difference[] {
   if (declared === undefined || declared === applied) return [];
   const [now, then] = [declared, applied].map((digits) => digits.slice(0, 12));
-  return [`${name} was edited after it was applied: checksum ${now}…, applied ${then}…`];
+  const text = `${name} was edited after it was applied: checksum ${now}…, applied ${then}…`;
+  return [{ text, command: ['rerecord', `${name}=${declared}`] }];
 }

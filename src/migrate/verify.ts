@@ -65,7 +65,13 @@ async function inTables(ask: Ask, migrations: readonly Migrations[]): Promise<re
     const declared = migrations.find(({ namespace }) => namespace === ns);
     if (declared === undefined) continue;
     const different = differences(declared, own);
-    findings.push(finding('migrations', String(ns), different, 'those declared are those applied'));
+    findings.push({
+      ...finding(
+        ...(['migrations', String(ns), different.map(({ text }) => text)] as const),
+        'those declared are those applied',
+      ),
+      commands: different.flatMap(({ command }) => (command === undefined ? [] : [command])),
+    });
   }
   return [...findings, await drift(ask), ...(await tasks(ask))];
 }
