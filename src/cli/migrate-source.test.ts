@@ -38,6 +38,11 @@ test.each([
   ['none.mjs', 'export const other = 1;', 'exports no `migrations`'],
   ['list.mjs', 'export const migrations = [];', 'exports no `migrations`'],
   ['part.mjs', 'export default [defineMigrations({ entries: [] }), 1];', 'exports no `migrations`'],
+  [
+    'twice.mjs',
+    'const one = defineMigrations({ entries: [] }); export default [one, one];',
+    'the namespace app twice',
+  ],
   ['copy.mjs', "export default { namespace: 'app', program: {} };", 'another copy of Quorate'],
   ['throws.mjs', "throw new Error('its own');", 'cannot be loaded: its own'],
   ['text.txt', '', 'neither a directory nor a module'],

@@ -68,7 +68,7 @@ export async function migrationsOfModule(path: string): Promise<readonly Migrati
   const value = exported.migrations ?? exported.default;
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   const migrations = list.filter((each) => each instanceof Migrations);
-  if (migrations.length === list.length && list.length > 0) return migrations;
+  if (migrations.length === list.length && list.length > 0) return distinct(path, migrations);
   if (list.some(isForeign)) {
     throw bad(
       path,
@@ -76,6 +76,13 @@ export async function migrationsOfModule(path: string): Promise<readonly Migrati
     );
   }
   throw bad(path, 'exports no `migrations` (or default) that defineMigrations has made');
+}
+
+function distinct(path: string, all: readonly Migrations[]): readonly Migrations[] {
+  const names = all.map(({ namespace }) => namespace);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice === undefined) return all;
+  throw bad(path, `exports the namespace ${twice} twice`);
 }
 
 async function importModule(path: string): Promise<Readonly<Record<string, unknown>>> {

@@ -23,6 +23,8 @@ export async function untilStopped<T>(run: (signal: AbortSignal) => Promise<T>):
     process.off('SIGTERM', stop);
     abort.abort();
   };
+  // Nobody reads any more, as in `… --watch | head`. Stays, since what is still written fails as well.
+  process.stdout.on('error', stop);
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   try {

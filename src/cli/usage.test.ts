@@ -129,6 +129,15 @@ describe('wrong use ends with 2, says what is wrong, prints the usage', () => {
     [['migrate', '-s', '127.0.0.1:9001', 'status'], '--database is required'],
     [['migrate', 'status', 'more', '-s', '127.0.0.1:9001'], 'one word too many'],
     [['migrate', 'hold', '--local'], "Unknown option '--local'"],
+    [['migrate', 'up', '-s', '127.0.0.1:9001', '-d', 'a'], '--migrations is required'],
+    [['migrate', 'up', '-m', 'm', '--phase', 'contract'], '--phase must be expand or all'],
+    [['migrate', 'up', '-m', 'm', '--timeout', '0'], '--timeout must be a whole number'],
+    [['migrate', 'up', '-m', 'm', '--format', 'x'], '--format must be one of'],
+    [['migrate', 'wait', '--to', '1', '--ready'], 'exclude each other'],
+    [['migrate', 'wait', '--ready', '-d', 'a'], '--migrations is required'],
+    [['migrate', 'wait', '--finalized', '-d', 'a'], '--servers is required'],
+    [['migrate', 'preflight', '-d', 'a'], '--migrations is required'],
+    [['migrate', 'verify', '-s', '127.0.0.1:9001'], '--database is required'],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await quorate(args);
     expect(stderr).toContain(message);
