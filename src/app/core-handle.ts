@@ -45,6 +45,7 @@ export async function startInline(
   const freshness = new FreshnessWord();
   core.tellFreshness(freshness);
   const pages = new NodePages({
+    module: sqliteModule,
     directory: () => must(directory, 'no directory'),
     freshness,
     statementMs,
@@ -78,6 +79,7 @@ export async function startThreaded(
   });
   const limits = { ...LIMITS, ...options.limits };
   const pages = new NodePages({
+    module: sqliteModule,
     directory: () => hostDirectory(port2),
     freshness,
     statementMs: limits.transactionTotalMs,

@@ -224,7 +224,7 @@ export class RemoteDatabase extends RemoteTransactional implements Database {
     const { localPages } = core;
     const open = (mode: LocalMode): LocalView => {
       if (this.closed || localPages === undefined) throw closedError('database');
-      return localPages.open(name, mode);
+      return localPages.open(name, mode, core.declarations.get(name) ?? '');
     };
     const integers = defaults.integers ?? 'auto';
     this.local = localPages === undefined ? undefined : new DatabaseReader(open, integers);

@@ -19,8 +19,11 @@ export type LocalMode = 'statement' | 'snapshot';
 
 /** Pages of the databases of the node in this process. */
 export interface LocalPages {
-  /** Throws QuorateError: DATABASE_NOT_FOUND, CLOSED, SQLITE_BUSY. */
-  open(database: string, mode: LocalMode): LocalView;
+  /**
+   * `declaration`: what the program has declared of its code, '' = nothing. Throws QuorateError: DATABASE_NOT_FOUND, CLOSED, SQLITE_BUSY; a snapshot, and each
+   * statement of a view without one, also SCHEMA_FENCED, SCHEMA_TOO_OLD, SCHEMA_UNREGISTERED, SCHEMA_UNDECLARED.
+   */
+  open(database: string, mode: LocalMode, declaration: string): LocalView;
 }
 
 export interface LocalResult {

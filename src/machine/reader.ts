@@ -8,11 +8,9 @@ import {
   QuorateError,
   type Random,
 } from '../base/index.ts';
-import { type Connection, createEngine } from '../engine/index.ts';
-import type { PageSource } from '../pages/index.ts';
+import { createEngine } from '../engine/index.ts';
 import { describeOn } from './describe.ts';
 import { emptyStatement, failureOf, interrupted, RAW_CODE, stalled, timedOut } from './failure.ts';
-import { Fence, onPublished } from './fence.ts';
 import { Job } from './job.ts';
 import type {
   FromReader,
@@ -24,6 +22,7 @@ import type {
   ToReader,
 } from './messages.ts';
 import { type Placement, placementOf } from './placement.ts';
+import { ReadFence } from './read-fence.ts';
 import { ReaderPool } from './reader-pool.ts';
 import { ReaderSession } from './reader-session.ts';
 import { SqlGuard } from './sql-guard.ts';
@@ -62,7 +61,7 @@ export class Reader {
   /** Requests that wait for a connection. */
   readonly #waiting = new Set<Job<ReaderSession>>();
   readonly #stalled: StalledQueries;
-  readonly #fences = new WeakMap<PageSource, Fence>();
+  readonly #fences = new ReadFence();
   #inTurn = false;
   #dead = false;
 
@@ -339,41 +338,17 @@ export class Reader {
     return true;
   }
 
-  #fenceOf(connection: Connection): Fence {
-    let fence = this.#fences.get(connection.source);
-    if (fence === undefined) {
-      fence = new Fence();
-      this.#fences.set(connection.source, fence);
-    }
-    return fence;
-  }
-
-  /**
-   * Whether the code behind the session fits the schema of the version that its connection has pinned (M16). A statement of its own may have
-   * let go of its version when its first step ends: for those `#fenceBefore` and `#fenceAfter` look before and after.
-   */
+  /** Whether the code behind the session fits the schema of the version that its connection has pinned (`ReadFence`). */
   #fence(job: Job<ReaderSession>): SqlFailure | undefined {
     const connection = job.session.lease?.connection;
     if (connection === undefined) return undefined;
-    const view = { page: (number: number) => connection.pinnedPage(number) };
-    const { declaration } = job.submit;
-    return this.#fenceOf(connection).check(view, declaration ?? '', false, () => connection);
+    return this.#fences.pinned(connection, job.submit.declaration ?? '');
   }
 
   #fenceBefore(job: Job<ReaderSession>): SqlFailure | undefined {
     const connection = job.session.lease?.connection;
     if (connection === undefined || !connection.autocommit) return undefined;
-    const fence = this.#fenceOf(connection);
-    const known = onPublished(connection.source, (view) =>
-      fence.unchanged(view) ? fence.known(job.submit.declaration ?? '') : undefined,
-    );
-    if (known !== undefined) return known.read;
-    connection.execute('BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1');
-    try {
-      return this.#fence(job);
-    } finally {
-      connection.execute('ROLLBACK');
-    }
+    return this.#fences.before(connection, job.submit.declaration ?? '');
   }
 
   /** 'again': a migration was published in between, so it is not known what the statement saw. Tokens never come back. */
@@ -383,8 +358,7 @@ export class Reader {
     if (!connection.autocommit) return this.#fence(job);
     // It has ended a transaction, whose statements were checked; its end cannot run twice.
     if (job.session.inTransaction) return undefined;
-    const fence = this.#fenceOf(connection);
-    if (onPublished(connection.source, (view) => fence.unchanged(view))) return undefined;
+    if (this.#fences.unchanged(connection)) return undefined;
     job.stream?.release();
     job.stream = undefined;
     return 'again';
