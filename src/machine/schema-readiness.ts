@@ -67,7 +67,7 @@ function checkOrder(program: Program, state: SchemaState, entry: ManifestEntry):
   }
   if (ordinal !== undefined || isDue(program, state, entry)) return;
   const missing = program.needed(entry).find((name) => !isApplied(program, state, name));
-  if (missing !== undefined) throw outOfOrder(entry, `${missing} comes first`);
+  throw outOfOrder(entry, `${missing ?? 'the snapshot'} comes first`);
 }
 
 function outOfOrder(entry: ManifestEntry, why: string): QuorateError {

@@ -69,6 +69,8 @@ export function hasApplied(migrations: Migrations, report: NamespaceReport, name
   // A contract comes next as soon as all before it is applied: it is one of those that come next, or done.
   return (
     entry !== undefined &&
+    // Before that, nothing of this list comes next.
+    report.version >= program.base &&
     !report.pending.includes(name) &&
     program.needed(entry).every((needed) => hasApplied(migrations, report, needed))
   );

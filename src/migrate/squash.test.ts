@@ -69,6 +69,27 @@ test('scenario 45: a fresh cluster is made by three squashed builds at once; the
     await expect(old.schema.ready()).rejects.toMatchObject({ code: 'SCHEMA_TOO_NEW' });
   }));
 
+test('a contract that follows the squashed part does not come before the snapshot', () =>
+  story(35, async (world) => {
+    const contract = sqlMigration('0005', 'drop table b', {
+      ...{ kind: 'contract', mayLoseRows: true, after: [] },
+    });
+    const migrations = defineMigrations({
+      base: { ...R3.baseAt('0003'), snapshot: SNAPSHOT },
+      entries: [contract, LAST],
+    });
+    const copy = new Copy(world, 'a', migrations, { mode: 'wait' });
+    expect(await copy.schema.plan()).toMatchObject([
+      { pending: [{ name: '0005' }, { name: '0004' }] },
+    ]);
+    await copy.schema.up();
+    const history = 'select name from __quorate_schema_history order by seq';
+    const names = (await copy.database.query(history)).map(({ name }) => name);
+    expect(names[0]).toBe('snapshot');
+    expect(names.sort()).toEqual(['0004', '0005', 'snapshot']);
+    expect(copy.count('failed') + copy.count('blocked')).toBe(0);
+  }));
+
 test('a squashed build without a snapshot does not begin an empty database, and says so', () =>
   story(34, async (world) => {
     const migrations = defineMigrations({ base: R3.baseAt('0003'), entries: [LAST] });

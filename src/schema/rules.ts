@@ -203,6 +203,8 @@ export function pending(program: Program, state: SchemaState): readonly Manifest
 /** Whether everything is applied that comes before a contract. */
 export function isDue(program: Program, state: SchemaState, contract: ManifestEntry): boolean {
   const { after } = contract;
+  // A snapshot comes before everything.
+  if (state.version < program.base) return false;
   if (after === undefined) return program.lineBefore(contract) <= state.version;
   return after.every((name) => isApplied(program, state, name));
 }
