@@ -121,9 +121,13 @@ export function record(
   const version = ordinal ?? state.version;
   // Not made from the chain before: a baseline may begin behind a squashed history.
   const chain = program.chain(version) ?? state.chain;
-  // With what a snapshot stands for, the contracts of that history are done.
-  const squashed = state.version < program.base ? program.manifest.base?.contracts : undefined;
-  const contracts = { ...state.contracts, ...squashed };
+  // What is squashed counts as done, and nothing of it is known: who ends before it is kept out.
+  const isFirst = state.version < program.base;
+  const floor = entry.kind === 'breaking' ? version : isFirst ? program.base : state.floor;
+  const contracts = {
+    ...state.contracts,
+    ...(isFirst ? program.manifest.base?.contracts : undefined),
+  };
   const fingerprint = schemaFingerprint(sql);
   sql.rows(
     `insert into __quorate_schema_history (ns, version, name, kind, checksum, chain, run_id, direction, by_participant, release,
@@ -134,7 +138,7 @@ export function record(
   store.putState({
     ...state,
     ...{ version, chain, fingerprint, phase: 'idle' },
-    floor: entry.kind === 'breaking' ? version : state.floor,
+    floor,
     contracts: ordinal === undefined ? { ...contracts, [entry.name]: entry.checksum } : contracts,
   });
   putControl(new SchemaStore(sql, ''), FINGERPRINT, fingerprint);

@@ -61,6 +61,7 @@ test('scenario 45: a fresh cluster is made by three squashed builds at once; the
     ]);
     expect(await schemaStatus(database)).toMatchObject([{ version: 3, floor: 2, pending: [] }]);
     await database.execute('insert into b (y) values (1)');
+    expect((await copies[0].schema.verify()).filter(({ ok }) => !ok)).toEqual([]);
     // A build that carries the whole history is at home there, one that ends before the base is not.
     const full = new Copy(world, 'full', R3);
     await full.schema.ready();
@@ -88,6 +89,25 @@ test('a contract that follows the squashed part does not come before the snapsho
     expect(names[0]).toBe('snapshot');
     expect(names.sort()).toEqual(['0004', '0005', 'snapshot']);
     expect(copy.count('failed') + copy.count('blocked')).toBe(0);
+  }));
+
+test('a baseline behind a squashed history keeps out builds that end before it', () =>
+  story(36, async (world) => {
+    await world
+      .client('by hand')
+      .database('app')
+      .executeMultiple('create table a (x); create table b (y); create table c (z)');
+    const all = defineMigrations({ entries: [EXTRA, TWO, LAST] });
+    const squashed = defineMigrations({ base: all.baseAt('0002'), entries: [LAST] });
+    const copy = new Copy(world, 'a', squashed, { mode: 'wait' });
+    await copy.schema.plan();
+    await copy.schema.baseline('0004', { reason: 'made by hand' });
+    await copy.schema.ready();
+    expect((await copy.schema.verify()).filter(({ ok }) => !ok)).toEqual([]);
+    const old = new Copy(world, 'old', R1);
+    await expect(old.schema.ready()).rejects.toMatchObject({ code: 'SCHEMA_TOO_NEW' });
+    const full = new Copy(world, 'full', all);
+    await full.schema.ready();
   }));
 
 test('a squashed build without a snapshot does not begin an empty database, and says so', () =>
