@@ -36,6 +36,7 @@ export function readiness(
   const unfit = mayNotRegister(program, state, store);
   if (unfit !== undefined) throw new QuorateError(unfit.code, unfit.message);
   if (isApplied(program, state, entry.name)) return 'applied';
+  store.checkFormat();
   checkOrder(program, state, entry);
   checkControl(store, entry);
   const { attempts, error } = store.job(entry.name);

@@ -66,17 +66,10 @@ export class SchemaStore implements History {
 
   state(): SchemaState {
     const row = this.sql.first(
-      'select version, floor, chain, fingerprint, gen, phase, x, format from __quorate_schema_state where ns = ?1',
+      'select version, floor, chain, fingerprint, gen, phase, x from __quorate_schema_state where ns = ?1',
       this.namespace,
     );
     if (row === undefined) return emptyState(this.namespace);
-    const format = Number(row[7]);
-    if (format > TABLES_FORMAT) {
-      throw new QuorateError(
-        'FORMAT_UNSUPPORTED',
-        `the schema tables have format ${format}, this version knows ${TABLES_FORMAT}: upgrade it first`,
-      );
-    }
     const more: unknown = JSON.parse(text(row[6]));
     return {
       ...{ namespace: this.namespace, version: Number(row[0]), floor: Number(row[1]) },
@@ -86,7 +79,28 @@ export class SchemaStore implements History {
     };
   }
 
+  /** Throws FORMAT_UNSUPPORTED when a newer engine has added what this one would spoil: code is served, but nothing is migrated. */
+  checkFormat(): void {
+    const format = this.sql.count(
+      'select format from __quorate_schema_state where ns = ?1',
+      this.namespace,
+    );
+    if (format <= TABLES_FORMAT) return;
+    throw new QuorateError(
+      'FORMAT_UNSUPPORTED',
+      `the schema tables have format ${format}, this version knows ${TABLES_FORMAT}: upgrade all nodes, then migrate`,
+    );
+  }
+
+  /** Keys that a newer engine has added to the row stay there. Throws FORMAT_UNSUPPORTED. */
   putState(state: SchemaState): void {
+    this.checkFormat();
+    const row = this.sql.first(
+      'select x from __quorate_schema_state where ns = ?1',
+      this.namespace,
+    );
+    const more: unknown = JSON.parse(text(row?.[0]) || '{}');
+    const known = typeof more === 'object' && more !== null ? more : {};
     const { namespace, version, floor, chain, fingerprint, generation, phase, contracts } = state;
     this.sql.rows(
       `insert into __quorate_schema_state (ns, format, version, floor, chain, fingerprint, gen, phase, x)
@@ -94,7 +108,7 @@ export class SchemaStore implements History {
        on conflict (ns) do update set format = excluded.format, version = excluded.version, floor = excluded.floor,
        chain = excluded.chain, fingerprint = excluded.fingerprint, gen = excluded.gen, phase = excluded.phase, x = excluded.x`,
       ...[namespace, TABLES_FORMAT, version, floor, chain, fingerprint, generation + 1, phase],
-      JSON.stringify({ contracts }),
+      JSON.stringify({ ...known, contracts }),
     );
   }
 
