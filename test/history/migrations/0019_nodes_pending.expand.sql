@@ -1,0 +1,1 @@
+alter table nodes add column pending integer not null default 0;

@@ -1,0 +1,1 @@
+alter table images add column type integer not null default 0;
