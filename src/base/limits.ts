@@ -52,6 +52,8 @@ export const LIMITS = {
   snapshotLogEntries: 2 ** 16,
   /** How long writers wait for one migration, unless it says otherwise. */
   schemaStallMs: 10_000,
+  /** What a rehearsal of migrations may write into its copy. */
+  rehearsalBytes: 256 * 1024 * 1024,
   /** How long a client that registered its migrations counts at a barrier after it was last heard of. */
   schemaLeaseMs: 60_000,
   /** Registered clients that a leader remembers. */

@@ -24,7 +24,7 @@ import { toStatement } from './values.ts';
 
 /** What an executor has its place run: one statement, a script or a batch. */
 export interface Request {
-  readonly kind: 'statement' | 'script' | 'batch' | 'schema';
+  readonly kind: 'statement' | 'script' | 'batch' | 'schema' | 'rehearse';
   readonly mode: TransactionMode;
   readonly statements: readonly StatementText[];
   /** False only when the text surely changes nothing. */
@@ -151,6 +151,19 @@ export abstract class ExecutorBase implements Executor {
       statements: [toStatement(json)],
       write: true,
       options,
+    });
+    const [{ rows }] = resultSets(performed, collector, 1);
+    return String(rows[0]?.[0]);
+  }
+
+  /** Tries migrations on a copy (room `schema`, as JSON) at the node that `readFrom` names, and gives the answer, JSON too. */
+  async rehearse(json: string, options: CallOptions = NO_OPTIONS): Promise<string> {
+    const { performed, collector } = await this.#collect({
+      kind: 'rehearse',
+      mode: 'read',
+      statements: [toStatement(json)],
+      write: false,
+      options: { consistency: 'local', ...options },
     });
     const [{ rows }] = resultSets(performed, collector, 1);
     return String(rows[0]?.[0]);

@@ -15,6 +15,8 @@ export interface OpenMigration {
 export interface SchemaAccess {
   /** Asks the leader (room `schema`, as JSON). Throws QuorateError. */
   request(json: string, options?: CallOptions): Promise<string>;
+  /** Tries migrations on a copy at one node (`RehearsalRequest` of room `schema`, as JSON). Throws QuorateError. */
+  rehearse(json: string, options?: CallOptions): Promise<string>;
   /** All sessions of the database say from now on that their code knows this; '' = nothing. */
   declare(declaration: string): void;
   begin(json: string, options: TransactionOptions): Promise<OpenMigration>;
@@ -29,6 +31,7 @@ export function schemaAccess(database: Database): SchemaAccess {
   }
   return {
     request: (json, options) => database.schemaRequest(json, options),
+    rehearse: (json, options) => database.rehearse(json, options),
     declare: (declaration) => database.declare(declaration),
     observer: () => database.observer(),
     begin: async (json, options) => {

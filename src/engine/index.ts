@@ -1,2 +1,3 @@
 export * from './contract.ts';
 export { compileSqlite, createEngine } from './create-engine.ts';
+export { Overlay } from './overlay.ts';

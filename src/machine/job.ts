@@ -41,7 +41,9 @@ export class Job<S extends JobSession = Session> {
     this.session = session;
     this.deadline = submit.timeoutMs > 0 ? now + submit.timeoutMs : Number.POSITIVE_INFINITY;
     this.cursor =
-      submit.work.action === 'describe' || submit.work.action === 'schema'
+      submit.work.action === 'describe' ||
+      submit.work.action === 'schema' ||
+      submit.work.action === 'rehearse'
         ? undefined
         : workCursor(submit);
   }

@@ -44,7 +44,9 @@ export type Work =
       readonly mode: 'write' | 'read' | 'deferred';
     }
   /** About schema migrations: a request of room `schema` as JSON; the answer is one row with one text, JSON too. */
-  | { readonly action: 'schema'; readonly json: string };
+  | { readonly action: 'schema'; readonly json: string }
+  /** Tries migrations on a copy of what is published (`RehearsalRequest` as JSON), on a reader; answered like 'schema'. */
+  | { readonly action: 'rehearse'; readonly json: string };
 
 /** What an answer has seen; the output gate holds it until that is committed (M5). */
 export type Observed =

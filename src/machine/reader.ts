@@ -25,6 +25,7 @@ import { type Placement, placementOf } from './placement.ts';
 import { ReadFence } from './read-fence.ts';
 import { ReaderPool } from './reader-pool.ts';
 import { ReaderSession } from './reader-session.ts';
+import { RehearsalDesk } from './rehearsal-desk.ts';
 import { SqlGuard } from './sql-guard.ts';
 import { StalledQueries } from './stalled-queries.ts';
 import { loadCounters, statementResult } from './statement-counters.ts';
@@ -61,6 +62,7 @@ export class Reader {
   /** Requests that wait for a connection. */
   readonly #waiting = new Set<Job<ReaderSession>>();
   readonly #stalled: StalledQueries;
+  readonly #rehearsals: RehearsalDesk;
   readonly #fences = new ReadFence();
   #inTurn = false;
   #dead = false;
@@ -75,8 +77,10 @@ export class Reader {
     this.#stalled = new StalledQueries(clock, this.#limits.transactionIdleMs, () =>
       this.#turn(() => this.#makeRoom()),
     );
+    const engine = () => createEngine(module, { clock, random });
+    this.#rehearsals = new RehearsalDesk(engine, options.directory, this.#guard, clock);
     this.#pool = new ReaderPool(
-      () => createEngine(module, { clock, random }),
+      engine,
       options.directory,
       this.#guard.hooks,
       this.#limits.engineBytes,
@@ -90,6 +94,7 @@ export class Reader {
     for (const session of this.#sessions.values()) session.timersOff();
     for (const job of this.#jobs.values()) job.cancelTimer();
     this.#stalled.close();
+    this.#rehearsals.close();
     this.#pool.close();
   }
 
@@ -216,6 +221,7 @@ export class Reader {
       job.stream?.release();
       job.done = true;
       job.cancelTimer();
+      this.#rehearsals.drop(job);
       this.#waiting.delete(job);
       this.#stalled.delete(job);
       this.#jobs.delete(job.submit.request);
@@ -251,6 +257,7 @@ export class Reader {
       return false;
     }
     if (session.aborted !== undefined) return this.#whileAborted(job, session.aborted);
+    if (work.action === 'rehearse') return this.#rehearse(job);
     const sql = work.action === 'describe' ? work.sql : cursor?.sql;
     if (sql === undefined) return this.#finish(job, { kind: 'done', results: job.results });
     if (session.id === 0 && mustRedirect(job, sql)) return this.#finish(job, { kind: 'redirect' });
@@ -269,6 +276,16 @@ export class Reader {
       session.lease.connection.execute('BEGIN');
     }
     return this.#statement(job, placementOf(sql));
+  }
+
+  /** One piece of a rehearsal; others have their turn between two of them. */
+  #rehearse(job: Job<ReaderSession>): boolean {
+    job.saw(this.#published(job.session));
+    if (this.#rehearsals.advance(job)) {
+      return this.#finish(job, { kind: 'done', results: job.results });
+    }
+    job.timer = this.#clock.after(0, () => this.#turn(() => this.#run(job)));
+    return false;
   }
 
   #describe(job: Job<ReaderSession>, sql: string): boolean {
@@ -460,6 +477,7 @@ export class Reader {
     const { session } = job;
     this.#waiting.delete(job);
     this.#stalled.delete(job);
+    this.#rehearsals.drop(job);
     job.cancelTimer();
     if (end.kind !== 'done') job.rows = [];
     job.done = true;

@@ -61,7 +61,7 @@ export class RowCounts {
 }
 
 /** Undefined: a virtual table that cannot be counted. */
-function countRows(sql: SchemaSql, table: string, virtual: boolean): number | undefined {
+export function countRows(sql: SchemaSql, table: string, virtual: boolean): number | undefined {
   try {
     return sql.count(`select count(*) from main.${quoteIdentifier(table)}`);
   } catch (error) {

@@ -139,7 +139,10 @@ class ScriptCursor implements WorkCursor {
 
 export function workCursor(submit: Submit): WorkCursor {
   const { work } = submit;
-  assert(work.action !== 'describe' && work.action !== 'schema', 'it has no statements');
+  assert(
+    work.action !== 'describe' && work.action !== 'schema' && work.action !== 'rehearse',
+    'it has no statements',
+  );
   if (work.action === 'statement') return new StatementCursor(work, submit);
   if (work.action === 'batch') return new BatchCursor(work, submit);
   return new ScriptCursor(work);

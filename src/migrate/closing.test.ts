@@ -17,6 +17,7 @@ test('without a leader a program ends within seconds, and says at least once tha
         signal?.addEventListener('abort', () => reject(signal.reason));
         clock.after(timeoutMs, () => reject(new QuorateError('TIMEOUT', 'no answer')));
       }),
+    rehearse: () => Promise.reject(new Error('not asked')),
     declare: () => undefined,
     begin: () => Promise.reject(new Error('nothing begins')),
     observer: () => {

@@ -85,6 +85,7 @@ function weak(consistency: Consistency): boolean {
 function firstPlace(work: Work, leader: boolean): Place {
   switch (work.action) {
     case 'describe':
+    case 'rehearse':
       return 'reader';
     case 'schema':
       return 'machine';

@@ -101,6 +101,20 @@ export type SchemaRequest =
       readonly node: string;
     };
 
+/** Migrations to be tried on a copy of what is committed, by any node: nothing is written. */
+export interface RehearsalRequest {
+  readonly program: Program;
+  readonly steps: readonly RehearsalStep[];
+}
+
+/** What a migration of the program does; those without one are not rehearsed. */
+export interface RehearsalStep {
+  readonly name: string;
+  /** The text, or the backfill. */
+  readonly work: string | BatchSpecification;
+  readonly options: MigrationOptions;
+}
+
 const CONTROL_ACTIONS = [
   'hold',
   'release',
@@ -179,6 +193,18 @@ export function parseSchemaRequest(json: string): SchemaRequest {
     default:
       throw badRequest(`there is no operation ${JSON.stringify(op.slice(0, 32))}`);
   }
+}
+
+/** Reads a request to rehearse. Throws QuorateError SCHEMA_BAD_REQUEST, BAD_MIGRATIONS. */
+export function parseRehearsal(json: string): RehearsalRequest {
+  const fields = new Fields(parse(json));
+  const program = programOf(fields.object('manifest'));
+  const steps = fields.list('steps').map((step) => ({
+    name: step.text('name'),
+    work: step.has('batch') ? batchOf(step.object('batch')) : step.text('sql', SQL_MAX),
+    options: optionsOf(step),
+  }));
+  return { program, steps };
 }
 
 /** Reads a manifest that was stored or sent. Throws QuorateError SCHEMA_BAD_REQUEST, BAD_MIGRATIONS. */

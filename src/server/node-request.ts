@@ -47,7 +47,7 @@ function runWork(run: ExtensionRun): NodeRequest['work'] | QuorateError {
   const { kind, mode, statements } = run;
   if (kind === 'batch') return { action: 'batch', statements, mode };
   const [statement] = statements;
-  if (kind === 'schema') return { action: 'schema', json: statement.sql };
+  if (kind === 'schema' || kind === 'rehearse') return { action: kind, json: statement.sql };
   if (kind === 'script') {
     const parameters = positional(statement);
     if (parameters === undefined) {

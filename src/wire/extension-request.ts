@@ -29,7 +29,7 @@ export const EXTENSION_REQUEST = {
 export const EXTENSION_VERSION = 1;
 
 const CONSISTENCIES = ['linearizable', 'lease', 'session', 'local'] as const;
-const KINDS = ['statement', 'script', 'batch', 'schema'] as const;
+const KINDS = ['statement', 'script', 'batch', 'schema', 'rehearse'] as const;
 const MODES = ['write', 'read', 'deferred'] as const;
 const ANY_STALENESS = 0xffffffff;
 const READ_ONLY = 1;

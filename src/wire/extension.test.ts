@@ -38,7 +38,7 @@ const run = fc
     stream: fc.nat(),
     deadlineMs: u32,
     consistency: fc.constantFrom('linearizable', 'lease', 'session', 'local'),
-    kind: fc.constantFrom('statement', 'script', 'batch', 'schema'),
+    kind: fc.constantFrom('statement', 'script', 'batch', 'schema', 'rehearse'),
     mode: fc.constantFrom('write', 'read', 'deferred'),
     minimumIndex: index,
     maxStalenessMs: fc.option(u32, { nil: undefined }),
