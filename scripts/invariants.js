@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const DOCUMENT = join(root, 'docs', 'invariants.md');
-const ID = /^(?:[RLPENWMS]\d{1,2}|[A-Z]{2,7})$/;
-const CITED = /\b[RLPENWMS]\d{1,2}\b/g;
+const ID = /^(?:(?:[RLPENWMS]|M[IL])\d{1,2}|[A-Z]{2,7})$/;
+const CITED = /\b(?:[RLPENWMS]|M[IL])\d{1,2}\b/g;
 const errors = [];
 
 /** Text of a file named relative to src/ or to the root, or undefined. */

@@ -5,6 +5,7 @@ import { log } from './log.js';
 import { node } from './node.js';
 import { pages } from './pages.js';
 import { raft } from './raft.js';
+import { schema } from './schema.js';
 
 /**
  * @typedef {object} Mutant
@@ -20,7 +21,7 @@ import { raft } from './raft.js';
 export const PROFILES = ['mixed', 'network', 'disk', 'threads'];
 
 /** @type {readonly Mutant[]} */
-export const MUTANTS = [...raft, ...log, ...node, ...pages];
+export const MUTANTS = [...raft, ...log, ...node, ...pages, ...schema];
 
 /**
  * The text of each file that the mutant changes, changed. Throws unless every patch finds its text exactly once.

@@ -28,6 +28,8 @@ export const DATABASE = 'sim';
 const SETUP_MS = 60_000;
 const CALL_MS = 30_000;
 const RETRY_MS = 100;
+/** Within which migrations are done once faults have ended. */
+const MIGRATIONS_MS = 45_000;
 
 /** What a world needs of the platform; nothing in it decides what happens. */
 export interface Platform {
@@ -118,6 +120,7 @@ export class World {
         return { database: client.database(DATABASE), close: () => client.close() };
       },
       random: (purpose) => this.stream(purpose),
+      settleMs: MIGRATIONS_MS,
       witness,
       failed: (error) => this.fail(error),
     };

@@ -6,7 +6,7 @@ export { checkOutcomes } from './outcome.ts';
 export { checkRegister, type RegisterOperation } from './register.ts';
 export { misfit } from './schema-fit.ts';
 export { contractsIn } from './schema-mirror.ts';
-export { checkStep, type StepContext } from './schema-step.ts';
+export { appliedOf, checkStep, type StepContext } from './schema-step.ts';
 export { EMPTY_VIEW, type SchemaView, type ViewMember, type ViewState } from './schema-view.ts';
 export { type SchemaSubject, SchemaWitness } from './schema-witness.ts';
 export { checkSessions, type SessionOperation } from './session.ts';

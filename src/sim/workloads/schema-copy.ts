@@ -11,8 +11,10 @@ export interface ParticipantHost {
   /** Ids of the members of the cluster: other nodes do not count at barriers. */
   readonly members: ReadonlySet<string>;
   /** A client of its own, which nothing else uses. */
-  connect(name: string): { readonly database: Database; close(): Promise<void> };
+  connect: (name: string) => { readonly database: Database; close(): Promise<void> };
   random(purpose: string): Random;
+  /** Within which everything that may be applied is, once faults have ended. */
+  settleMs: number;
   /** Who sees every entry; absent where nobody can. */
   readonly witness?: SchemaOnlooker | undefined;
   failed(error: unknown): void;

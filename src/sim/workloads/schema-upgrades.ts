@@ -1,7 +1,7 @@
 import { QuorateError, type Random, randomBelow } from '../../base/index.ts';
 import type { Database } from '../../client/index.ts';
 import { type OperatorAction, operate, schemaStatus } from '../../migrate/index.ts';
-import { checkOutcomes, type Fate } from '../checkers/index.ts';
+import { appliedOf, checkOutcomes, type Fate, misfit } from '../checkers/index.ts';
 import { Violation } from '../violation.ts';
 import { expectQuorateError, refuse } from './expected-errors.ts';
 import { isFenced, type ParticipantHost, SchemaCopy } from './schema-copy.ts';
@@ -34,8 +34,6 @@ const NODES = ['1', '2', '3'];
 const CLIENTS = ['a', 'b', 'c'];
 /** A client that has been silent for so long may or may not count at a barrier. */
 const SURELY_PRESENT_MS = 40_000;
-/** Within which everything that may be applied is, once faults have ended. */
-const SETTLE_MS = 45_000;
 const LOOK_MS = 200;
 
 /** What the checkers know of the application. */
@@ -63,6 +61,7 @@ export class SchemaUpgrades implements Workload {
   ].map((place) => ({ ...place, copy: undefined, changedAt: 0, busy: false }));
   readonly #told = new Map<number, Fate>();
   #host: ParticipantHost | undefined;
+  #decisions = 0;
   #starts = 0;
   #writes = 0;
   /** What most copies that start are. */
@@ -75,7 +74,7 @@ export class SchemaUpgrades implements Workload {
     if (host.witness !== undefined) host.witness.presence = (member) => this.#isPresent(member.id);
     const draw = random.float();
     if (draw < 0.12 || this.#starts === 0) await this.#change(random, host);
-    else if (draw < 0.2) await this.#operate(actor);
+    else if (draw < 0.2) await this.#operate(random, host);
     else await this.#use(actor);
   }
 
@@ -130,7 +129,9 @@ export class SchemaUpgrades implements Workload {
   }
 
   /** MI10: what an operator decides succeeds whenever there is a leader. */
-  async #operate({ random, database }: Actor): Promise<void> {
+  async #operate(random: Random, host: ParticipantHost): Promise<void> {
+    const operator = host.connect(`operator-${++this.#decisions}`);
+    const { database } = operator;
     const ids = [...NODES, ...CLIENTS];
     const id = ids[randomBelow(random, ids.length)];
     const choices: readonly (readonly [OperatorAction, string])[] = [
@@ -148,7 +149,10 @@ export class SchemaUpgrades implements Workload {
       await this.#decide(database, action, value, CALL_MS);
       if (random.float() < 0.3) await schemaStatus(database, { timeoutMs: CALL_MS });
     } catch (error) {
-      if (!isFenced(error)) expectQuorateError(error);
+      // A policy may keep out who looks at the tables; nothing keeps out who decides.
+      if (!isFenced(error)) expectAdministered(error, action);
+    } finally {
+      await operator.close();
     }
   }
 
@@ -216,9 +220,9 @@ export class SchemaUpgrades implements Workload {
   ): Promise<void> {
     for (;;) {
       try {
-        return await this.#decide(database, action, value, SETTLE_MS);
+        return await this.#decide(database, action, value, host.settleMs);
       } catch (error) {
-        expectQuorateError(error);
+        expectAdministered(error, action);
       }
       await sleep(host, LOOK_MS);
     }
@@ -251,7 +255,7 @@ export class SchemaUpgrades implements Workload {
     invariant: string,
     missing: () => string | undefined,
   ): Promise<void> {
-    const deadline = host.clock.now() + SETTLE_MS;
+    const deadline = host.clock.now() + host.settleMs;
     for (let what = missing(); what !== undefined; what = missing()) {
       if (host.clock.now() > deadline) throw new Violation(invariant, what);
       await sleep(host, LOOK_MS);
@@ -270,8 +274,11 @@ export class SchemaUpgrades implements Workload {
         return view.history.some((row) => row.version === i + 1 && row.name === name);
       });
       const next = known ? line[version] : undefined;
-      if (next === undefined || next.name === HOPELESS) continue;
-      if (next.kind === 'expand' || next.kind === 'data') return `${id} could apply ${next.name}`;
+      if (next?.name === HOPELESS) continue;
+      if (next?.kind === 'expand' || next?.kind === 'data') return `${id} could apply ${next.name}`;
+      const { entries } = copy.release.migrations.program.manifest;
+      const fits = misfit(entries, view.state, appliedOf(view)) === undefined;
+      if (fits && !copy.serving) return `${id} fits (${copy.release.name}) and does not serve`;
     }
     return undefined;
   }
@@ -284,6 +291,15 @@ export class SchemaUpgrades implements Workload {
       if (pending.length > 0) return `${pending.join(', ')} is not applied`;
     }
     return undefined;
+  }
+}
+
+/** MI10: faults excuse an operator's failure, nothing else does. */
+function expectAdministered(error: unknown, action: OperatorAction): void {
+  try {
+    expectQuorateError(error);
+  } catch {
+    throw new Violation('MI10', `${action} was refused: ${String(error)}`);
   }
 }
 
