@@ -3,7 +3,7 @@ import type { TaskScope } from '../schema/index.ts';
 
 /** What a task may use. */
 export interface TaskContext {
-  /** The program's own handle. */
+  /** The program's own handle; its calls wait while the program may not use the database yet. */
   readonly database: Database;
   /** Id of the participant on which it runs. */
   readonly node: string;
