@@ -1,22 +1,16 @@
 import { expect, test } from 'vitest';
 import { QuorateError } from '../base/index.ts';
-import type { Database, Schema, SchemaEvent } from '../client/index.ts';
-import { CALM_NETWORK } from '../sim/network.ts';
-import { loadSqlite, sha256, turn } from '../sim/platform.ts';
-import { drawProfile } from '../sim/profile.ts';
-import { streamOf, World } from '../sim/world.ts';
+import type { World } from '../sim/world.ts';
 import {
   batchMigration,
   codeMigration,
   defineMigrations,
-  type Migrations,
-  openSchema,
   operate,
   schemaStatus,
   sqlMigration,
 } from './index.ts';
+import { Copy, formed, until } from './testing/copies.ts';
 
-const platform = { module: loadSqlite(), hash: sha256, turn };
 const LIMIT_MS = 120_000;
 
 const USER = sqlMigration(
@@ -45,54 +39,8 @@ const DROP = sqlMigration(
 const R1 = defineMigrations({ entries: [USER] });
 const R2 = defineMigrations({ entries: [USER, NAME, FILL, DROP] });
 
-/** One copy of an application: a client of its own, which takes part in the migrations. */
-class Copy {
-  readonly database: Database;
-  readonly schema: Schema;
-  readonly events: SchemaEvent[] = [];
-
-  constructor(world: World, id: string, migrations: Migrations) {
-    this.database = world.client(`app-${id}`).database('app');
-    const { scheduler } = world;
-    this.schema = openSchema(
-      this.database,
-      {
-        migrations,
-        release: `release-of-${migrations.program.max}`,
-        onEvent: (e) => this.events.push(e),
-      },
-      { id, kind: 'client' },
-      {
-        clock: {
-          now: () => scheduler.now(),
-          wallMs: () => 1_700_000_000_000 + scheduler.now(),
-          after: (ms, run) => scheduler.after(ms, run),
-        },
-        random: world.stream(`copy-${id}`),
-      },
-    );
-  }
-}
-
-async function formed(seed: number): Promise<World> {
-  const drawn = drawProfile(streamOf(seed, 'profile'));
-  const network = { ...CALM_NETWORK, latencyMs: 0.5, jitterMs: 1 };
-  const quiet = { churnEveryMs: 0, clockSkew: 0, damageShare: 0 };
-  const world = new World(platform, seed, { ...drawn, ...quiet, nodes: 3, addresses: 3, network });
-  await world.form();
-  return world;
-}
-
-async function until(world: World, what: string, reached: () => boolean): Promise<void> {
-  const deadline = world.scheduler.now() + 60_000;
-  while (!reached()) {
-    if (world.scheduler.now() > deadline) throw new Error(`${what} was not reached`);
-    await world.sleep(100);
-  }
-}
-
-function run(world: World, story: () => Promise<void>): Promise<void> {
-  return world.drive(story(), LIMIT_MS, 'the story');
+function run(world: World, tell: () => Promise<void>): Promise<void> {
+  return world.drive(tell(), LIMIT_MS, 'the story');
 }
 
 test('a rename goes through a rolling upgrade of three copies without a failed request', async () => {
