@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
-import { Program } from '../schema/index.ts';
+import { declarationOf, Program } from '../schema/index.ts';
 import { Backfill, Release, SchemaCluster, type Step } from './testing/schema-cluster.ts';
 import { useSqlite } from './testing/world.ts';
 
@@ -89,6 +89,75 @@ describe('tables of participants stay small', () => {
     expect(cluster.look('select count(*) from __quorate_schema_manifest')).toBeLessThan(105);
     expect(cluster.look('select count(*) from __quorate_schema_declaration')).toBeLessThan(105);
     expect(cluster.use(release(119), 'select 1')).toBe('SCHEMA_TOO_OLD');
+  });
+});
+
+describe('who comes, goes and returns', () => {
+  const NEXT: Step = { name: '0003', kind: 'expand', sql: 'create table u(id)' };
+  const NEWEST = new Release(ONE, DROP, NEXT);
+
+  it('scenario 16: a node joins during the window: with old code it serves until the contract, with new code at once, with newer code it may run what is missing', () => {
+    const cluster = new SchemaCluster();
+    const { world } = cluster;
+    world.send({ kind: 'members', ids: ['1', '2'] });
+    cluster.register('1', OLD);
+    cluster.migrate(OLD, ONE.name);
+    cluster.register('2', NEW);
+    world.send({ kind: 'members', ids: ['1', '2', '3', '4', '5'] });
+    expect(cluster.register('3', OLD).answer).toMatchObject({ namespaces: [{ canServe: true }] });
+    expect(cluster.register('4', NEW).answer).toMatchObject({ namespaces: [{ canServe: true }] });
+    expect(cluster.register('5', NEWEST).answer).toMatchObject({
+      namespaces: [{ canServe: false, code: 'SCHEMA_TOO_OLD', pending: [DROP.name, NEXT.name] }],
+    });
+    expect(cluster.migrate(NEWEST, NEXT.name).code).toBe('done');
+    expect(cluster.use(OLD, 'insert into t(id, a) values (1, 1)')).toBe('done');
+    const blocked = cluster.migrate(NEW, DROP.name);
+    expect(blocked.answer.message).toMatch(/waits for 1 \(.*3 \(/);
+    cluster.register('1', NEW);
+    cluster.control('exclude', '3');
+    expect(cluster.migrate(NEW, DROP.name).code).toBe('done');
+    expect(cluster.use(OLD, 'insert into t(id) values (2)')).toBe('SCHEMA_FENCED');
+    expect(cluster.use(NEW, 'insert into t(id) values (2)')).toBe('done');
+  });
+
+  it('scenario 37: the wall clock jumps on the leader: who lives is not forgotten, barriers and order hold', () => {
+    const cluster = new SchemaCluster();
+    const { world } = cluster;
+    const { clock } = world;
+    const wall = clock.wallMs.bind(clock);
+    let jumpMs = 0;
+    clock.wallMs = () => wall() + jumpMs;
+    world.send({ kind: 'members', ids: ['1', '2'] });
+    cluster.register('1', OLD);
+    cluster.enter(client('c'), OLD);
+    cluster.migrate(OLD, ONE.name);
+    for (const years of [10, -60]) {
+      jumpMs = years * 365 * 24 * 3600 * 1000;
+      expect(cluster.register('2', NEW, `boot-${years}`).code).toBe('done');
+      const blocked = cluster.migrate(NEW, DROP.name);
+      expect(blocked.answer.message).toMatch(/waits for 1 \(.*c \(/);
+    }
+    cluster.register('1', NEW);
+    cluster.enter(client('c'), NEW);
+    expect(cluster.migrate(NEW, DROP.name).code).toBe('done');
+    expect(
+      cluster.look("select group_concat(name, ' ' order by seq) from __quorate_schema_history"),
+    ).toBe(`${ONE.name} ${DROP.name}`);
+  });
+
+  it('scenario 59: a node that leaves orderly does not count, and its old process that runs on is fenced at its first transaction', () => {
+    const cluster = new SchemaCluster();
+    const { world } = cluster;
+    world.send({ kind: 'members', ids: ['1', '2'] });
+    cluster.register('1', OLD);
+    cluster.migrate(OLD, ONE.name);
+    cluster.register('2', NEW);
+    const session = { session: 5, declaration: declarationOf({ app: OLD.program.digest }).id };
+    expect(world.code(world.statement('begin', [], session))).toBe('done');
+    expect(cluster.ask({ op: 'leave', id: '1', boot: 'boot-1' }).answer).toEqual({ left: true });
+    expect(cluster.migrate(NEW, DROP.name).code).toBe('done');
+    const write = world.statement('insert into t(id, a) values (1, 1)', [], session);
+    expect(world.code(write)).toBe('SCHEMA_FENCED');
   });
 });
 
