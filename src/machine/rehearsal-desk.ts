@@ -1,10 +1,9 @@
 import { assert, type Clock, QuorateError } from '../base/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { PageStore, SlotArena } from '../pages/index.ts';
-import { parseRehearsal } from '../schema/index.ts';
+import { parseRehearsal, type RehearsalReport } from '../schema/index.ts';
 import type { Job, JobSession } from './job.ts';
 import { rehearse } from './rehearsal.ts';
-import type { RehearsalReport } from './rehearsal-report.ts';
 import type { SqlGuard } from './sql-guard.ts';
 import { StatementRun } from './statement-run.ts';
 import type { ReaderDirectory } from './store-directory.ts';

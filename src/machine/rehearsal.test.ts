@@ -3,8 +3,13 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { must } from '../base/index.ts';
-import { type Manifest, type ManifestEntry, Program } from '../schema/index.ts';
-import type { MigrationRehearsal, RehearsalReport } from './rehearsal-report.ts';
+import {
+  type Manifest,
+  type ManifestEntry,
+  type MigrationRehearsal,
+  Program,
+  type RehearsalReport,
+} from '../schema/index.ts';
 import { Backfill, Release, SchemaCluster, type Step } from './testing/schema-cluster.ts';
 import { ReaderWorld, rowsOf, useSqlite } from './testing/world.ts';
 

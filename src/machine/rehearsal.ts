@@ -4,16 +4,18 @@ import type { PageSource } from '../pages/index.ts';
 import {
   inLine,
   type ManifestEntry,
+  type MigrationRehearsal,
   mayNotRegister,
   type Program,
   pending,
+  type RehearsalReport,
   type RehearsalRequest,
   type RehearsalStep,
+  type RowChange,
 } from '../schema/index.ts';
 import { failureOf, RAW_CODE } from './failure.ts';
 import type { SqlFailure } from './messages.ts';
 import { schemaDifference, schemaShape } from './rehearsal-difference.ts';
-import type { MigrationRehearsal, RehearsalReport, RowChange } from './rehearsal-report.ts';
 import { runBackfill } from './schema-batch.ts';
 import { schemaFingerprint } from './schema-fingerprint.ts';
 import { countRows, userTables } from './schema-row-counts.ts';

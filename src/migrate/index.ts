@@ -15,11 +15,14 @@ export {
   type MigrationFolder,
 } from './folder-types.ts';
 export { allowedNames, type Goal, goalState, hasApplied } from './goal.ts';
+export { lintMigrations } from './lint.ts';
+export type { LintCode, LintFinding } from './lint-finding.ts';
 export { type NodeTask, nodeTask, type TaskContext } from './node-task.ts';
 export { openSchema, type SchemaIdentity, type SchemaPlatform } from './open-schema.ts';
 export { asOperator, type Decision, operate } from './operate.ts';
 export { type PreflightReport, preflight } from './preflight.ts';
 export { type RebuildOptions, rebuildTable } from './rebuild.ts';
+export { type MigrationPlan, type PlanOptions, planMigrations } from './rehearse.ts';
 export { type SchemaCounts, schemaMetrics } from './schema-metrics.ts';
 export {
   type AppliedStatus,

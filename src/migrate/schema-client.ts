@@ -141,7 +141,7 @@ function claimOf({ name }: Step, { migrations, participant, run }: Claim): objec
   return { namespace, name, manifest: program.digest, run, by: id, release };
 }
 
-function optionsOf({ mayLoseRows = [], checks, stallMs }: Step): object {
+export function optionsOf({ mayLoseRows = [], checks, stallMs }: Step): object {
   const checkOf = ({ sql, message = '' }: Check): object => ({ sql, message });
   return {
     mayLoseRows: mayLoseRows === true ? ['*'] : mayLoseRows,
