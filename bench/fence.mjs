@@ -1,5 +1,5 @@
 // What the fence of schema migrations adds to a transaction: the same transactions on two databases of one node with the same rows, one whose sessions
-// declare migrations and one without any. In turn, medians of all rounds. The node runs on one thread, so the processor's time is that of the whole way.
+// declare migrations and one without any; a third, again without, shows the noise. In turn, medians of all rounds. The node runs on one thread, so the processor's time is that of the whole way.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { arch, cpus, loadavg, release, tmpdir } from 'node:os';
@@ -48,46 +48,43 @@ try {
   });
   const declared = node.database('declared', { schema: { migrations } });
   await declared.schema?.ready();
-  const plain = node.database('plain');
-  await plain.execute(TABLE);
+  const [plain, again] = ['plain', 'again'].map((name) => node.database(name));
+  for (const db of [plain, again]) await db.execute(TABLE);
   const fill = `insert into item (name) select 'name ' || value from (with recursive c (value) as (select 1 union all select value + 1 from c where value < ${ROWS}) select value from c)`;
-  for (const db of [declared, plain]) await db.execute(fill);
+  for (const db of [declared, plain, again]) await db.execute(fill);
   const found = [];
-  for (const transaction of TRANSACTIONS) found.push(await compare(transaction, plain, declared));
+  for (const transaction of TRANSACTIONS)
+    found.push(await compare(transaction, { plain, declared, again }));
   report(found);
 } finally {
   await node.close();
   rmSync(dir, { recursive: true, force: true });
 }
 
-async function compare({ name, count, run }, plain, declared) {
-  const samples = { plain: [], declared: [] };
+async function compare({ name, count, run }, databases) {
+  const samples = { plain: [], declared: [], again: [] };
   for (let round = 0; round < ROUNDS + 5; round++) {
     // Who comes first changes, so that neither profits from it.
-    const order = [
-      ['plain', plain],
-      ['declared', declared],
-    ];
+    const order = Object.entries(databases);
     for (const [which, db] of round % 2 === 0 ? order : order.reverse()) {
       const sample = await measure(db, count, run);
       if (round >= 5) samples[which].push(sample);
     }
   }
   const figure = (which, of) => median(samples[which].map((sample) => sample[of]));
-  const ratio = (of) => median(samples.plain.map((each, i) => samples.declared[i][of] / each[of]));
+  const ratio = (which, of) =>
+    median(samples.plain.map((each, i) => samples[which][i][of] / each[of]));
+  const figures = (of) => ({
+    plain: figure('plain', of),
+    declared: figure('declared', of),
+    ratio: ratio('declared', of),
+    noise: ratio('again', of),
+  });
   return {
     name,
     transactions: count * ROUNDS,
-    cpuMicros: {
-      plain: figure('plain', 'cpu'),
-      declared: figure('declared', 'cpu'),
-      ratio: ratio('cpu'),
-    },
-    wallMicros: {
-      plain: figure('plain', 'wall'),
-      declared: figure('declared', 'wall'),
-      ratio: ratio('wall'),
-    },
+    cpuMicros: figures('cpu'),
+    wallMicros: figures('wall'),
   };
 }
 
@@ -104,13 +101,24 @@ function report(found) {
   const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? arch()}, Linux ${release()}, Node ${process.version}, load ${loadavg()[0]?.toFixed(1)}`;
   console.log(`${machine}\n`);
   const row = (...cells) =>
-    console.log(cells.map((cell, i) => cell.padEnd(i === 0 ? 36 : 12)).join(''));
-  row('microseconds each (median)', 'cpu', 'declared', 'ratio', 'wall', 'declared', 'ratio');
+    console.log(cells.map((cell, i) => cell.padEnd(i === 0 ? 34 : 10)).join(''));
+  row(
+    'microseconds each (median)',
+    'cpu',
+    'declared',
+    'ratio',
+    'noise',
+    'wall',
+    'declared',
+    'ratio',
+    'noise',
+  );
   for (const { name, cpuMicros, wallMicros } of found) {
-    const cells = [cpuMicros, wallMicros].flatMap(({ plain, declared, ratio }) => [
+    const cells = [cpuMicros, wallMicros].flatMap(({ plain, declared, ratio, noise }) => [
       plain.toFixed(1),
       declared.toFixed(1),
       ratio.toFixed(3),
+      noise.toFixed(3),
     ]);
     row(name, ...cells);
   }
