@@ -26,6 +26,8 @@ export class Job<S extends JobSession = Session> {
   /** Row batches that have not been posted yet. */
   rows: Uint8Array[] = [];
   #rowsBytes = 0;
+  /** Something of the answer has left. */
+  posted = false;
   /** Batches that the consumer will still take. */
   credits: number = LIMITS.rowsBatchesAhead;
   observed: Observed | undefined;

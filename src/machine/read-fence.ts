@@ -19,8 +19,9 @@ export class ReadFence {
     return fence;
   }
 
-  /** Why code with this declaration may not read what the connection has pinned. */
+  /** Why code with this declaration may not read what the connection has pinned; BEGIN and what looks at no page pin nothing. */
   pinned(connection: Connection, declaration: string): SqlFailure | undefined {
+    if (connection.pinnedChange === undefined) return undefined;
     const view = { page: (number: number) => connection.pinnedPage(number) };
     return this.#of(connection).check(view, declaration, false, () => connection);
   }

@@ -40,6 +40,36 @@ describe('reader', () => {
     expect(reader.rows('select count(*) from t')).toEqual([[3]]);
   });
 
+  it('a batch of more statements than its reader may be ahead is told as far as it is, and goes on', () => {
+    const { reader } = ready();
+    const parameters = { kind: 'positional', values: [] } as const;
+    const statements = Array.from({ length: 5 }, () => ({ sql: 'select x from t', parameters }));
+    const request = reader.submit({ action: 'batch', mode: 'read', statements });
+    // As a server does it: more is asked for when something has come.
+    let asked = 0;
+    for (let i = 0; i < statements.length; i++) {
+      const told = (reader.answers.get(request) ?? []).flatMap(({ rows }) => rows).length;
+      if (told > asked) reader.send({ kind: 'credit', request, batches: told - asked });
+      asked = told;
+    }
+    expect(reader.code(request)).toBe('done');
+    expect(rowsOf(reader.answers.get(request) ?? [])).toEqual(
+      statements.map(() => [['one'], ['two']]),
+    );
+  });
+
+  it('what writes after rows have left is refused, not run a second time elsewhere', () => {
+    const { reader } = ready();
+    const parameters = { kind: 'positional', values: [] } as const;
+    const write = 'with c(n) as (select 9) insert into t(id) select n from c';
+    const statements = ['select 1', 'select 2', 'select 3', write].map((sql) => {
+      return { sql, parameters };
+    });
+    const request = reader.submit({ action: 'batch', mode: 'deferred', statements });
+    reader.send({ kind: 'credit', request, batches: 2 });
+    expect(reader.code(request)).toBe('SQLITE_READONLY');
+  });
+
   it('redirects what is not for it', () => {
     const { world, reader } = ready();
     const redirected = [

@@ -312,7 +312,8 @@ export class Reader {
     }
     if (!statement.readonly) {
       statement.release();
-      if (session.id === 0) return this.#finish(job, { kind: 'redirect' });
+      // What has left cannot be taken back: it would come a second time from elsewhere.
+      if (session.id === 0 && !job.posted) return this.#finish(job, { kind: 'redirect' });
       throw readOnly('attempt to write in a read-only session');
     }
     loadCounters(lease.connection, session);
@@ -331,6 +332,8 @@ export class Reader {
     assert(stream !== undefined, 'no rows to go on with');
     while (!stream.done) {
       if (job.credits <= 0) {
+        // Statements of a batch that have ended: who asks for more must hear of them first.
+        if (job.rows.length > 0) this.#post(job, undefined);
         session.idle(job.submit, this.#limits);
         this.#limit(job);
         this.#stalled.add(job);
@@ -496,6 +499,7 @@ export class Reader {
   }
 
   #post(job: Job<ReaderSession>, end: RequestEnd | undefined): void {
+    job.posted = true;
     this.#port.post({
       kind: 'answer',
       session: job.submit.session,

@@ -100,6 +100,19 @@ describe('the fence of readers', () => {
     return new ReaderWorld(world.machine.directory, world.clock);
   }
 
+  it('lets a transaction begin, and what reads no page, of code that fits', () => {
+    const beside = reader(ready());
+    const session = { session: 9, ...declaring(OLD) };
+    expect(beside.code(beside.statement('begin', session))).toBe('done');
+    expect(beside.code(beside.statement('select 1', session))).toBe('done');
+    expect(beside.code(beside.statement('select name from user', session))).toBe('done');
+    expect(beside.code(beside.statement('commit', session))).toBe('done');
+    const parameters = { kind: 'positional', values: [] } as const;
+    const statements = [{ sql: 'select 1', parameters }];
+    const batch = beside.submit({ action: 'batch', mode: 'read', statements }, declaring(OLD));
+    expect(beside.code(batch)).toBe('done');
+  });
+
   it('says why inside a transaction too', () => {
     const cluster = ready();
     const beside = reader(cluster);
