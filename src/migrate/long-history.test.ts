@@ -93,11 +93,11 @@ it('from every version to the last: equal schema and equal rows', () => {
     'on_instance_delete,on_project_delete,storage_volumes_check_id,storage_volumes_snapshots_check_id',
   );
   expect(new Set(fingerprints).size).toBeGreaterThan(60);
-  // All the way from one; from every other version the next step, which ends in a version of the walk. QUORATE_HISTORY=all: all the way from all (minutes).
+  // All the way from one; from every fourth the next step, which ends in a version of the walk. QUORATE_HISTORY=all: all the way from all (minutes).
   const thorough = process.env.QUORATE_HISTORY === 'all';
   const whole = (from: number): boolean => thorough || from === 76;
   for (const [from, length] of lengths.entries()) {
-    if (from % 2 === 1 && !thorough) continue;
+    if (from % 4 !== 0 && !thorough) continue;
     const next = successor(cluster.world, length);
     const to = whole(from) ? STEPS.length : from + 1;
     upgrade(next, from, to);
