@@ -1,6 +1,7 @@
 import type { Command } from './command.ts';
 import { decisionCommands } from './migrate-decide.ts';
 import { newCommand } from './migrate-new.ts';
+import { lintCommand, planCommand } from './migrate-plan.ts';
 import { preflightCommand } from './migrate-preflight.ts';
 import { statusCommand } from './migrate-status.ts';
 import { upCommand } from './migrate-up.ts';
@@ -14,6 +15,8 @@ const MIGRATE_COMMANDS: readonly Command[] = [
   upCommand,
   waitCommand,
   preflightCommand,
+  planCommand,
+  lintCommand,
   verifyCommand,
   newCommand,
   ...decisionCommands,

@@ -74,7 +74,7 @@ export function changeOf(words: readonly Word[]): Change {
   if (isAt(words, 0, 'drop', 'table')) return { kind: 'drop-table', table: nameAt(words, 2).name };
   if (isAt(words, 0, 'alter', 'table')) return alteration(words);
   const start = isAt(words, 0, 'with') ? topLevel(words, ['delete', 'update']) : 0;
-  if (isAt(words, start, 'delete', 'from')) return rows(words, start + 2);
+  if (isAt(words, start, 'delete')) return rows(words, start + 2);
   if (!isAt(words, start, 'update')) return OTHER;
   return rows(words, isAt(words, start + 1, 'or') ? start + 3 : start + 1);
 }
