@@ -318,7 +318,8 @@ export class ExtensionLink implements Link {
           else this.#send({ type: 'cancel', request });
           return;
         }
-        const last = reader.ended;
+        // Where another statement follows, its rows are wanted too.
+        const last = reader.ended && statementIndex === run.statements.length - 1;
         rows(statementIndex, reader.columns ?? [], values, () => {
           if (!last) credit();
         });
