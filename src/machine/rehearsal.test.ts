@@ -253,6 +253,15 @@ describe('a contract that floats', () => {
     expect(stage.float('0002', ['0003']).rehearse().late).toBeUndefined();
   });
 
+  it('does not keep others waiting when it fails, and fails the same early and late', () => {
+    const told = new Stage(contract, ADD_LATER).rehearse();
+    expect(told.migrations.map(({ name, outcome, code }) => [name, outcome, code])).toEqual([
+      ['0002', 'failed', 'ROWCOUNT_TRIPWIRE'],
+      ['0003', 'applied', ''],
+    ]);
+    expect(told.late).toEqual([]);
+  });
+
   it('and nothing when the order does not matter', () => {
     const stage = new Stage(contract, ADD_LATER);
     stage.more = { '0002': { mayLoseRows: ['post'] } };

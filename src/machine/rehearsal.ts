@@ -132,12 +132,16 @@ class OrderedRehearsal {
     if (unfit !== undefined) throw new QuorateError(unfit.code, unfit.message);
     const migrations: MigrationRehearsal[] = [];
     let rows = this.#rows();
-    for (let next = this.#next(order); next !== undefined; next = this.#next(order)) {
+    const tried = new Set<string>();
+    for (let next = this.#next(order, tried); next !== undefined; ) {
       yield;
+      tried.add(next.name);
       const result = yield* this.#migration(next, rows);
       migrations.push(result);
-      if (result.outcome !== 'applied') break;
+      // Nothing of the line waits for a contract.
+      if (result.outcome !== 'applied' && inLine(next)) break;
       rows = this.#rows();
+      next = this.#next(order, tried);
     }
     migrations.push(...this.#skipped(migrations));
     const sum = [...schemaShape(this.#sql).objects.values()].map(({ meaning }) => meaning);
@@ -148,15 +152,15 @@ class OrderedRehearsal {
     return { migrations, version: state.version, index, sum };
   }
 
-  #next(order: Order): ManifestEntry | undefined {
-    const due = pending(this.#program, this.#store.state());
+  #next(order: Order, tried: ReadonlySet<string>): ManifestEntry | undefined {
+    const due = pending(this.#program, this.#store.state()).filter(({ name }) => !tried.has(name));
     return order === 'early' ? due[0] : (due.find(inLine) ?? due[0]);
   }
 
   /** What stands behind a migration that did not come to its end. */
   #skipped(tried: readonly MigrationRehearsal[]): MigrationRehearsal[] {
-    const last = tried.at(-1);
-    if (last === undefined || last.outcome === 'applied') return [];
+    const last = tried.findLast(({ outcome }) => outcome !== 'applied');
+    if (last === undefined) return [];
     const { contracts, version } = this.#store.state();
     const names = new Set(tried.map(({ name }) => name));
     return this.#program.manifest.entries
