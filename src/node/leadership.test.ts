@@ -1,14 +1,15 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { assert, type LogIndex, logIndex, type Port, term } from '../base/index.ts';
-import type { FromMachine, ToMachine } from '../machine/index.ts';
+import type { Answer, FromMachine, Observed, ToMachine } from '../machine/index.ts';
 import { FateBook } from './fate.ts';
-import { Gate } from './gate.ts';
+import { Gate, type GateOwner, Held } from './gate.ts';
 import { Leadership } from './leadership.ts';
 import { SealBook } from './seal-book.ts';
 
 let posted: string[] = [];
 let proposed: { readonly tag: number; readonly name: string }[] = [];
 let last = logIndex(10);
+let gate: Gate;
 let leadership = create();
 
 function create(): Leadership {
@@ -21,7 +22,8 @@ function create(): Leadership {
     close: () => undefined,
   };
   const seals = new SealBook(new FateBook());
-  return new Leadership(port, seals, new Gate(seals, 10_000, () => undefined), {
+  gate = new Gate(seals, 10_000, () => undefined);
+  return new Leadership(port, seals, gate, {
     propose: (_term, command, tag) => {
       proposed.push({ tag, name: new TextDecoder().decode(command) });
     },
@@ -89,4 +91,33 @@ describe('seals that come late from the SQL thread (M2)', () => {
     expect(names()).toEqual([]);
     expect(posted).toEqual(['lead 1', 'unlead 1']);
   });
+});
+
+/** The only answer of a request, to be written down in `posted` when it leaves. */
+function hold(observed: Observed): void {
+  const owner: GateOwner = {
+    release: () => posted.push('an answer'),
+    wantsConfirmation: () => undefined,
+    lost: () => posted.push('a loss'),
+  };
+  const answer: Answer = {
+    kind: 'answer',
+    session: 0,
+    request: 1,
+    observed,
+    rows: [],
+    end: { kind: 'done', results: [] },
+    state: { transaction: 'none', aborted: false, home: false },
+  };
+  gate.add(new Held(owner, logIndex(10), false), answer);
+}
+
+test('a commit publishes before any answer leaves, also one that it only confirms', () => {
+  seal(1, 'a', 1);
+  decide(logIndex(11));
+  // A read of what was published before: this leadership's next commit confirms it.
+  hold({ kind: 'published', index: logIndex(10) });
+  hold({ kind: 'speculative', epoch: 1, database: 'a', sequence: 1, wrote: true });
+  leadership.committed(logIndex(11), term(3));
+  expect(posted).toEqual(['lead 1', 'publish 1', 'an answer', 'an answer']);
 });

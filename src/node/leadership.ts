@@ -113,11 +113,14 @@ export class Leadership {
   committed(index: LogIndex, term: Term): boolean {
     if (!this.#led) return false;
     const seal: LiveSeal | undefined = this.#seals.commit(index, term);
+    // Posted before any answer leaves: what its owner asks the machine next must not overtake the publication.
+    if (seal !== undefined) {
+      const { epoch, database, sequence } = seal;
+      this.#port.post({ kind: 'publish', epoch, database, sequence, index });
+    }
     this.#gate.committed(index);
     if (seal === undefined) return false;
-    const { epoch, database, sequence } = seal;
-    this.#port.post({ kind: 'publish', epoch, database, sequence, index });
-    this.#gate.published(database, sequence);
+    this.#gate.published(seal.database, seal.sequence);
     return true;
   }
 
