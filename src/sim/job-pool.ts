@@ -15,7 +15,9 @@ export class JobRunner {
 
   /** Never rejects: a process that dies, or is not done after `limitMs`, is a failure of the seed. */
   run(job: SeedJob, limitMs: number): Promise<SeedResult> {
-    if (this.#runs >= SEEDS_PER_PROCESS) this.close();
+    // One that died between two seeds fails neither of them.
+    const gone = this.#child?.connected === false;
+    if (gone || this.#runs >= SEEDS_PER_PROCESS) this.close();
     this.#child ??= fork(WORKER, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const child = this.#child;
     this.#runs++;
@@ -23,6 +25,8 @@ export class JobRunner {
       const settle = (result: SeedResult): void => {
         clearTimeout(timer);
         child.removeAllListeners();
+        // What fails to reach a process that is gone is no matter of this one, and an error that nobody hears ends it.
+        child.on('error', () => undefined);
         resolve(result);
       };
       const fail = (error: string): void => {
@@ -40,6 +44,7 @@ export class JobRunner {
 
   close(): void {
     this.#child?.removeAllListeners();
+    this.#child?.on('error', () => undefined);
     this.#child?.kill('SIGKILL');
     this.#child = undefined;
     this.#runs = 0;

@@ -3,7 +3,8 @@ import { inspect } from 'node:util';
 import type { SeedResult } from './campaign.ts';
 import type { ProfileName } from './profile.ts';
 import type { Reduction } from './reduction.ts';
-import { runSeed } from './run.ts';
+import { type RunOptions, runSeed } from './run.ts';
+import { strayErrors } from './stray-errors.ts';
 import { symptomOf } from './symptom.ts';
 import type { Platform } from './world.ts';
 
@@ -16,10 +17,40 @@ export interface SeedJob {
   readonly twice: boolean;
 }
 
-/** Runs one seed and tells what became of it. Never rejects. */
+/** What a run needs of the platform; `sabotage` is for tests. */
+type Surroundings = Platform & Pick<RunOptions, 'sabotage'>;
+
+/**
+ * Runs one seed and tells what became of it. Never rejects: also what is thrown where nobody awaits it fails this
+ * seed, and no other.
+ */
 export async function runJob(
   job: SeedJob,
-  platform: Platform,
+  platform: Surroundings,
+  trace?: (line: string) => void,
+): Promise<SeedResult> {
+  const results: SeedResult[] = [];
+  const stray = await strayErrors(async () => {
+    results.push(await runAwaited(job, platform, trace));
+  });
+  const [result] = results;
+  // What fails a run often leaves promises behind that nobody handles: the first error is the one to tell.
+  if (stray.length === 0 || result.kind === 'failed') return result;
+  const [error] = stray;
+  const now = result.report.simulatedMs.toFixed(3);
+  trace?.(`${now} world note the run fails: thrown where nobody awaits it: ${error}`);
+  return failed(job, error, Number.POSITIVE_INFINITY);
+}
+
+function failed(job: SeedJob, error: unknown, atMs: number): SeedResult {
+  const { seed, profile } = job;
+  const failure = { symptom: symptomOf(error), atMs };
+  return { kind: 'failed', profile, seed, error: inspect(error), failure };
+}
+
+async function runAwaited(
+  job: SeedJob,
+  platform: Surroundings,
   trace?: (line: string) => void,
 ): Promise<SeedResult> {
   const { seed, hours, profile: profileName, reduction } = job;
@@ -38,7 +69,6 @@ export async function runJob(
     const cpuMs = (user + system) / 1000;
     return { kind: 'passed', profile: profileName, report, cpuMs };
   } catch (error) {
-    const failure = { symptom: symptomOf(error), atMs };
-    return { kind: 'failed', profile: profileName, seed, error: inspect(error), failure };
+    return failed(job, error, atMs);
   }
 }
