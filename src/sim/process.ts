@@ -46,6 +46,8 @@ export interface Environment {
   readonly ports: PortDelays;
   /** Clocks run by up to this share too fast or too slow. */
   readonly clockSkew: number;
+  /** How far the wall clock of a machine is off now: it jumps. */
+  readonly wallOffsetMs: (id: NodeId) => number;
   readonly diskLatencyMs: { readonly min: number; readonly max: number };
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
@@ -147,7 +149,9 @@ export class SimulatedProcess {
   async start(mode: 'bootstrap' | 'wait' | 'resume'): Promise<void> {
     if (this.scrapped) return;
     const environment = this.#environment;
-    const clock = new ProcessClock(environment.scheduler, this.#clockRate);
+    const clock = new ProcessClock(environment.scheduler, this.#clockRate, () =>
+      environment.wallOffsetMs(this.id),
+    );
     this.#clock = clock;
     environment.note(this.address, `node ${this.id} starts (${mode})`);
     try {

@@ -19,6 +19,8 @@ export interface Profile {
   readonly ports: PortDelays;
   /** Clocks run by up to this share too fast or too slow. */
   readonly clockSkew: number;
+  /** Wall clocks jump by up to so much, forward and back. Default: 0. */
+  readonly wallJumpMs?: number | undefined;
   readonly faultWeights: FaultWeights;
   /** Mean time between two faults. */
   readonly faultEveryMs: number;
@@ -54,6 +56,8 @@ export type ProfileName = (typeof PROFILE_NAMES)[number];
  * full queues show.
  */
 const OPERATIONS_PER_SECOND = [4, 6, 8, 8, 10, 12, 16, 50] as const;
+
+const YEAR_MS = 365 * 86_400_000;
 
 type Pick = <T>(...choices: readonly T[]) => T;
 
@@ -134,7 +138,7 @@ export function drawProfile(random: Random, name: ProfileName = 'mixed'): Profil
         thinkMs: pick(400, 800, 1200),
       };
     case 'clock':
-      return { ...profile, ...still, clockSkew: pick(0.05, 0.3, 0.6) };
+      return { ...profile, ...still, clockSkew: pick(0.05, 0.3, 0.6), wallJumpMs: YEAR_MS };
   }
 }
 

@@ -97,12 +97,15 @@ function before(a: Event, b: Event): boolean {
 export class ProcessClock implements Clock {
   readonly #scheduler: Scheduler;
   readonly #rate: number;
+  /** How far the wall clock of the machine is off now. */
+  readonly #wallOffsetMs: () => number;
   #alive = true;
   #pausedUntil = 0;
 
-  constructor(scheduler: Scheduler, rate = 1) {
+  constructor(scheduler: Scheduler, rate = 1, wallOffsetMs: () => number = () => 0) {
     this.#scheduler = scheduler;
     this.#rate = rate;
+    this.#wallOffsetMs = wallOffsetMs;
   }
 
   now(): number {
@@ -110,7 +113,7 @@ export class ProcessClock implements Clock {
   }
 
   wallMs(): number {
-    return this.#scheduler.wallMs();
+    return this.#scheduler.wallMs() + this.#wallOffsetMs();
   }
 
   after(delayMs: number, run: () => void): Timer {

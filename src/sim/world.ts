@@ -1,6 +1,7 @@
 import {
   type HashFactory,
   type LogLevel,
+  type NodeId,
   QuorateError,
   SeededRandom,
   utf8,
@@ -30,6 +31,8 @@ const CALL_MS = 30_000;
 const RETRY_MS = 100;
 /** Within which migrations are done once faults have ended. */
 const MIGRATIONS_MS = 45_000;
+/** So long a wall clock stands at one offset. */
+const WALL_JUMP_EVERY_MS = 1500;
 
 /** What a world needs of the platform; nothing in it decides what happens. */
 export interface Platform {
@@ -91,6 +94,7 @@ export class World {
       hash: platform.hash,
       ports: profile.ports,
       clockSkew: profile.clockSkew,
+      wallOffsetMs: (id: NodeId) => this.#wallOffsetMs(id),
       diskLatencyMs: profile.diskLatencyMs,
       electionTimeoutMs: profile.electionTimeoutMs,
       heartbeatMs: profile.heartbeatMs,
@@ -129,6 +133,14 @@ export class World {
   /** Random numbers for one purpose: leaving something else out of a run does not change them. */
   stream(purpose: string): SeededRandom {
     return streamOf(this.#seed, purpose);
+  }
+
+  /** A function of seed, machine and time, without events of its own: a run with jumps is otherwise the run without. */
+  #wallOffsetMs(id: NodeId): number {
+    const { wallJumpMs = 0 } = this.profile;
+    if (wallJumpMs === 0) return 0;
+    const turn = Math.floor(this.scheduler.now() / WALL_JUMP_EVERY_MS);
+    return (this.stream(`wall clock ${id} ${turn}`).float() * 2 - 1) * wallJumpMs;
   }
 
   /** A line of the trace that comes from no node. */
