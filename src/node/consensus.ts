@@ -131,7 +131,7 @@ export class Consensus {
     if (output.persist.length === 0) {
       // A promise about what was handed to the disk before: it waits for that.
       this.#persisted.then(
-        () => !this.#stopped && this.#send(sendAfter),
+        () => !this.#stopped && this.#attempt(() => this.#send(sendAfter)),
         () => undefined,
       );
       return;
@@ -141,17 +141,29 @@ export class Consensus {
     this.#persisted = durable;
     durable.then(
       () => {
-        if (this.#stopped) return;
-        if (this.#diskFull) {
-          this.#diskFull = false;
-          this.#events.diskRecovered();
-        }
-        this.step({ kind: 'persisted', now: this.#clock.now(), ticket });
-        this.#events.stored();
-        if (!this.#stopped && sendAfter.length > 0) this.#send(sendAfter);
+        if (!this.#stopped) this.#attempt(() => this.#persistDone(ticket, sendAfter));
       },
-      (error: unknown) => this.#persistFailed(ticket, error),
+      (error: unknown) => this.#attempt(() => this.#persistFailed(ticket, error)),
     );
+  }
+
+  /** Nobody awaits what follows a write: what it throws must stop the node all the same. */
+  #attempt(task: () => void): void {
+    try {
+      task();
+    } catch (error) {
+      this.#events.fatal(error);
+    }
+  }
+
+  #persistDone(ticket: number, sendAfter: RaftOutput['send']): void {
+    if (this.#diskFull) {
+      this.#diskFull = false;
+      this.#events.diskRecovered();
+    }
+    this.step({ kind: 'persisted', now: this.#clock.now(), ticket });
+    this.#events.stored();
+    if (!this.#stopped && sendAfter.length > 0) this.#send(sendAfter);
   }
 
   #persistFailed(ticket: number, error: unknown): void {

@@ -243,6 +243,7 @@ export class SchemaUpgrades implements Workload {
     if (this.#places.every(({ copy }) => copy === undefined)) {
       this.#start(this.#places[0], V3_RELEASE, host);
     }
+    await this.#until(host, 'ML1', () => this.#expandStuck(host));
     await this.#until(host, 'ML2', () => this.#unfinished());
     for (const place of this.#places) await this.#end(place, false, host);
     const rows = await database.query<{ number: number }>('select number from trail');
