@@ -41,8 +41,12 @@ const EXTENDED_NAMES: Readonly<Record<number, string>> = {
   3091: 'SQLITE_CONSTRAINT_DATATYPE',
 };
 
+/** What leads the text of a failure that a Quorate node gives for a reason that C does not have. */
+const OWN_CODE = /^(SCHEMA_[A-Z_]+|DDL_REFUSED|RESERVED_TABLE): /;
+
 const NOT_LEADER: ReadonlySet<number> = new Set([10250, 8202]);
 const LEADERSHIP_LOST: ReadonlySet<number> = new Set([10506, 8458]);
+const ERROR = 1;
 const BUSY = 5;
 const IO_ERROR = 10;
 const NOT_FOUND = 12;
@@ -76,6 +80,12 @@ export function plainFailure(
   }
   if (code === 0) return new QuorateError('EMPTY_STATEMENT', message, extra);
   if (code === 1002) return new QuorateError('DATABASE_NOT_FOUND', message, extra);
+  const own = code === ERROR ? OWN_CODE.exec(message) : null;
+  if (own !== null) {
+    const [prefix, name = ''] = own;
+    const options = { outcome: 'rolled-back', ...extra } as const;
+    return new QuorateError(name, message.slice(prefix.length), options);
+  }
   const base = SQLITE_NAMES[code & 255];
   if (code > 0xffff || base === undefined || code === 1005) {
     return new QuorateError('NOT_SUPPORTED', `${message} (code ${code})`, extra);

@@ -98,6 +98,14 @@ test.each(['failure', 'silent'] as const)('C nodes that answer Hello with %s', a
   expect(sqlOf(cluster.a)).toEqual([]);
 });
 
+test('what a Quorate node refuses for reasons that C does not have keeps its code', () => {
+  const error = plainFailure(1, 'SCHEMA_UNDECLARED: sessions must declare', false);
+  expect(error).toMatchObject({ code: 'SCHEMA_UNDECLARED', outcome: 'rolled-back' });
+  expect(error.message).toBe('sessions must declare');
+  const foreign = plainFailure(1, 'OTHER: no such table', false);
+  expect(foreign).toMatchObject({ code: 'SQLITE_ERROR', message: 'OTHER: no such table' });
+});
+
 test('a node of ours that was too busy to say Hello is not taken for an old one for ever', async () => {
   const cluster = new FakeCluster({ speaks: 'silent' });
   asC(cluster, cluster.a);

@@ -31,14 +31,20 @@ export const BAD_PARAMETERS = failure(FAILURE.error, 'bind parameters');
 export const EXEC_FAILED = failure(FAILURE.ioError, 'leader exec failed');
 export const NO_STATEMENT = failure(FAILURE.notFound, 'no statement with the given id');
 
+const OF_SCHEMA = /^(SCHEMA_|DDL_REFUSED|RESERVED_TABLE)/;
+
 /** What a plain client is told about a failed statement: C's texts where C has one (S3, client-protocol.md §10.4). */
-export function executionFailure({ dqliteCode, message }: RequestFailure): Failure {
+export function executionFailure({ code, dqliteCode, message }: RequestFailure): Failure {
   if (dqliteCode === FAILURE.notLeader) return NOT_LEADER;
   if (dqliteCode === FAILURE.leadershipLost) {
     return failure(FAILURE.leadershipLost, 'leadership lost');
   }
   // The reason that our engine gives is for our own clients; C's text is this one.
   if (dqliteCode === FAILURE.notAuthorized) return failure(dqliteCode, 'not authorized');
+  // C knows no such failure: our code leads the text, for programs and people alike.
+  if (dqliteCode === FAILURE.error && OF_SCHEMA.test(code)) {
+    return failure(dqliteCode, `${code}: ${message}`);
+  }
   return failure(dqliteCode, message);
 }
 

@@ -81,10 +81,14 @@ describe('plain clients and migrations', () => {
     const client = await plain();
     expect(await client.exec(WRITE)).toMatchObject({ type: 'result' });
     await control('undeclared-policy', 'read-only');
-    expect(await client.exec(WRITE)).toMatchObject(failed(/declare which migrations/));
+    expect(await client.exec(WRITE)).toMatchObject(
+      failed(/^SCHEMA_UNDECLARED: .*declare which migrations/),
+    );
     expect(await client.query(READ)).toMatchObject({ type: 'rows' });
     await control('undeclared-policy', 'refuse');
-    expect(await client.query(READ)).toMatchObject(failed(/declare which migrations/));
+    expect(await client.query(READ)).toMatchObject(
+      failed(/^SCHEMA_UNDECLARED: .*declare which migrations/),
+    );
     const other = await plain(declared(OLD));
     expect(await other.exec(WRITE)).toMatchObject({ type: 'result' });
     await control('undeclared-policy', 'allow');
@@ -98,7 +102,7 @@ describe('plain clients and migrations', () => {
     expect(await (await plain(declared(NEW))).query(READ)).toMatchObject(failed(/0002/));
     await migrate(NEW, TWO.name, BREAK);
     expect(await old.exec(WRITE)).toMatchObject(failed(/0002 was applied .*breaks this build/));
-    expect(await old.query(READ)).toMatchObject(failed(/breaks this build/));
+    expect(await old.query(READ)).toMatchObject(failed(/^SCHEMA_FENCED: .*breaks this build/));
     expect(await (await plain(declared(NEW))).exec(WRITE)).toMatchObject({ type: 'result' });
     expect(await (await plain('f'.repeat(32))).exec(WRITE)).toMatchObject(failed(/register/));
   });
