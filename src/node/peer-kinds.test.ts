@@ -47,12 +47,17 @@ class World {
   }
 
   /** A node that gives this answer to whatever it is asked; undefined: none. */
-  async node(id: bigint, answer: Uint8Array | undefined): Promise<void> {
+  async node(
+    id: bigint,
+    answer: Uint8Array | undefined | (() => Uint8Array | undefined),
+  ): Promise<void> {
     const { address } = member(id);
+    const given = typeof answer === 'function' ? answer : () => answer;
     await this.network.at(address).listen(address, (connection: Connection) => {
       connection.start({
         data: () => {
-          if (answer !== undefined) connection.write(answer.slice());
+          const bytes = given();
+          if (bytes !== undefined) connection.write(bytes.slice());
         },
         drain: () => undefined,
         close: () => undefined,
@@ -99,6 +104,20 @@ describe('the kinds of the members', () => {
     await world.run(200_000);
     expect(world.kinds.allQuorate).toBe(false);
     expect(world.log).toEqual(['info', 'warn']);
+    world.kinds.stop();
+  });
+
+  it('are asked again soon after silence, which may have been a node that hung', async () => {
+    const world = new World(800);
+    let answer: Uint8Array | undefined;
+    await world.node(2n, () => answer);
+    world.kinds.configured([member(1n), member(2n)]);
+    world.kinds.lead();
+    await world.run(5_000);
+    expect(world.kinds.isC(2n)).toBe(true);
+    answer = HELLO;
+    await world.run(11_000);
+    expect(world.kinds.allQuorate).toBe(true);
     world.kinds.stop();
   });
 

@@ -24,6 +24,8 @@ export interface PeerKindsOptions {
 interface Known {
   readonly address: string;
   readonly kind: 'quorate' | 'c';
+  /** It said so; silence may also be a Quorate node that hung, and is asked again soon. */
+  readonly said: boolean;
 }
 
 /**
@@ -123,7 +125,7 @@ export class PeerKinds {
 
   #later(): void {
     if (this.#stopped) return;
-    const unknown = this.#asked().some(({ id }) => !this.#known.has(id));
+    const unknown = this.#asked().some(({ id }) => this.#known.get(id)?.said !== true);
     const { electionTimeoutMs } = this.#options;
     this.#backoffMs = Math.min(
       LONGEST_BACKOFF_MS,
@@ -143,7 +145,7 @@ export class PeerKinds {
     // A member that cannot be reached, or hangs, stays what it was.
     if (answer === 'unreachable' || (answer === 'silent' && before !== undefined)) return;
     const kind = answer === 'quorate' ? 'quorate' : 'c';
-    this.#known.set(id, { address, kind });
+    this.#known.set(id, { address, kind, said: answer !== 'silent' });
     if (kind === 'quorate' || before?.kind === 'c') return;
     logger('info', 'a member is a C node', { id, address });
     if (role === 'voter' && electionTimeoutMs < PATIENCE_WITH_C_MS) {
