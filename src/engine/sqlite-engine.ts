@@ -74,6 +74,7 @@ export class SqliteEngine implements Engine {
         this.#authorize(db, action, [first, second, schema, source]),
       DENY,
     );
+    library.link();
   }
 
   get memoryBytes(): number {

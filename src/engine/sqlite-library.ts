@@ -2,7 +2,7 @@ import { QuorateError } from '../base/index.ts';
 import type { EngineOptions } from './contract.ts';
 import type { Pointer, SqliteExports } from './sqlite-exports.ts';
 import { sqliteImports } from './sqlite-imports.ts';
-import { addTableFunction, doubleExport, type NumberFunction } from './table-function.ts';
+import { doubleExports, type NumberFunction, TableFunctions } from './table-functions.ts';
 
 const SQLITE_NOMEM = 7;
 const SQLITE_IOERR = 10;
@@ -23,6 +23,7 @@ export class SqliteLibrary {
   /** Two pointers for results. */
   readonly out: Pointer;
   readonly #memory: WebAssembly.Memory;
+  readonly #functions: TableFunctions;
   #bytes = new Uint8Array(0);
   #buffer = Buffer.alloc(0);
   #words: Int32Array = new Int32Array(0);
@@ -36,8 +37,13 @@ export class SqliteLibrary {
     this.exports.__wasm_call_ctors();
     const code = this.exports.sqlite3_initialize();
     if (code !== 0) throw new QuorateError('SQLITE_ERROR', `SQLite does not start: ${code}`);
-    this.bindSafeInteger = doubleExport(instance.exports.sqlite3_bind_int64, 'iiik');
-    this.columnDoubleOfInteger = doubleExport(instance.exports.sqlite3_column_int64, 'kii');
+    this.#functions = new TableFunctions(this.exports.__indirect_function_table);
+    const [bind, column] = doubleExports([
+      { signature: 'iiik', call: instance.exports.sqlite3_bind_int64 },
+      { signature: 'kii', call: instance.exports.sqlite3_column_int64 },
+    ]);
+    this.bindSafeInteger = bind;
+    this.columnDoubleOfInteger = column;
     this.scratch = this.allocate(SCRATCH_BYTES);
     this.out = this.allocate(16);
   }
@@ -98,9 +104,14 @@ export class SqliteLibrary {
     return this.buffer.toString('utf8', at, bytes.indexOf(0, at));
   }
 
-  /** A C function pointer for a JavaScript function that must not throw. */
+  /** A C function pointer for a JavaScript function that must not throw; to be called after `link` only. */
   tableFunction(signature: string, call: (...args: number[]) => number): number {
-    return addTableFunction(this.exports.__indirect_function_table, signature, call);
+    return this.#functions.add(signature, call);
+  }
+
+  /** Makes the C function pointers given out so far callable. */
+  link(): void {
+    this.#functions.link();
   }
 
   /**
