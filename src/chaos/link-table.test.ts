@@ -144,6 +144,19 @@ describe('links between a caller "a" and a server "b"', () => {
     await expect.poll(() => b.text).toBe('hello.12');
   });
 
+  it('that are torn leave out nothing of what they deliver', async () => {
+    const [a, b] = await opened();
+    links.set('a', 'b', { ...FREE, delayMs: 10_000 });
+    for (const piece of ['1234', '5678', '90ab']) {
+      a.socket.write(piece);
+      await sleep(10);
+    }
+    links.tear('a', 'b', () => 2);
+    links.heal();
+    await expect.poll(() => b.state).not.toBe('open');
+    expect(b.text).toBe('hello.12');
+  });
+
   it('tear connections after so many bytes', async () => {
     const [a, b] = await opened();
     expect(links.tear('b', 'a', () => 3)).toBe(1);

@@ -29,6 +29,8 @@ export class Relay {
   #freeAt = 0;
   #ended = false;
   #tearAfter: number | undefined;
+  /** A part of a message is on its way, and nothing may follow it but the reset: no network leaves out bytes. */
+  #torn = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(source: Socket, destination: Socket, rule: LinkRule) {
@@ -98,6 +100,7 @@ export class Relay {
   }
 
   #deliver(content: Parcel['content']): void {
+    if (this.#torn) return;
     if (content === 'end') this.#destination.end();
     else if (content === 'gone') reset(this.#destination);
     else {
@@ -114,7 +117,7 @@ export class Relay {
       if (left !== undefined) this.#tearAfter = left - bytes.length;
       return;
     }
-    this.#tearAfter = undefined;
+    this.#torn = true;
     this.#destination.write(bytes.subarray(0, left), () => {
       reset(this.#destination);
       reset(this.#source);
