@@ -144,6 +144,19 @@ describe('links between a caller "a" and a server "b"', () => {
     await expect.poll(() => b.text).toBe('hello.12');
   });
 
+  it('tell who only writes that the other side has ended and is gone', async () => {
+    const [a, b] = await opened();
+    b.socket.end();
+    await expect.poll(() => a.state).toBe('ended');
+    b.socket.destroy();
+    await expect
+      .poll(() => {
+        a.socket.write('to nobody');
+        return a.state;
+      })
+      .toBe('lost');
+  });
+
   it('that are torn leave out nothing of what they deliver', async () => {
     const [a, b] = await opened();
     links.set('a', 'b', { ...FREE, delayMs: 10_000 });

@@ -42,8 +42,9 @@ export class Relay {
       this.#ended = true;
       this.#take('end');
     });
-    source.on('close', () => {
-      if (!this.#ended) this.#take('gone');
+    // One that has ended may still be lost: who only writes to it would write into the void for ever.
+    source.on('close', (lost) => {
+      if (!this.#ended || lost) this.#take('gone');
     });
     destination.on('drain', () => this.#pump());
     destination.on('close', () => clearTimeout(this.#timer));
