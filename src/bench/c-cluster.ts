@@ -14,6 +14,7 @@ const LATENCY_MS = 15;
 export class CCluster {
   readonly name = 'C dqlite';
   readonly addresses: readonly string[];
+  readonly directories: string[] = [];
   readonly #children: ChildProcess[] = [];
 
   private constructor(addresses: readonly string[]) {
@@ -23,7 +24,8 @@ export class CCluster {
   static async start(program: string, directory: string): Promise<CCluster> {
     const cluster = new CCluster(await freeAddresses(NODES));
     for (const [i, address] of cluster.addresses.entries()) {
-      const dir = `${directory}/c-${i + 1}`;
+      const dir = `${directory}-${i + 1}`;
+      cluster.directories.push(dir);
       mkdirSync(dir, { recursive: true });
       // Node 1 makes a cluster of itself; the others are added to it.
       const child = spawn(program, [String(i + 1), address, dir, String(LATENCY_MS)], {

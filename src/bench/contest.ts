@@ -1,18 +1,31 @@
 import { type Figures, median, rateOf } from './figures.ts';
-import { type SystemUse, systemUse } from './process-io.ts';
+import { appendedBytes, logExtent } from './log-bytes.ts';
+import { deviceWrites, type SystemUse, systemUse } from './process-io.ts';
 
 /** One who takes part in a row of the table. */
 export interface Contestant {
   readonly name: string;
   /** Processes whose use counts: the servers, not the client. */
   readonly pids: readonly number[];
+  /** Data directories with a replicated log; its growth is counted. */
+  readonly directories: readonly string[];
   run(): Promise<Figures>;
+}
+
+/** What a run used, its servers together. NaN where it cannot be counted. */
+export interface Use {
+  readonly cpuSeconds: number;
+  readonly writtenBytes: number;
+  /** Appended to logs, without what was only allocated. */
+  readonly logBytes: number;
+  /** Writes and flushes that the disk completed meanwhile. */
+  readonly deviceWrites: number;
 }
 
 /** A run with what it used. */
 export interface Run {
   readonly figures: Figures;
-  readonly use: SystemUse | undefined;
+  readonly use: Use;
 }
 
 /** A contestant's runs of one row. */
@@ -21,32 +34,44 @@ export interface Result {
   readonly runs: readonly Run[];
 }
 
-/** Lets all run in turn, `rounds` times, so that what the machine does besides meets all of them. */
+/** Lets all run in turn, `rounds` times, so that what the machine does besides meets all of them. `disk`: a directory on the disk. */
 export async function contest(
   contestants: readonly Contestant[],
   rounds: number,
+  disk: string,
   told: (name: string, run: Run) => void,
 ): Promise<Result[]> {
   const runs = new Map<string, Run[]>(contestants.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const { name, pids, run } of contestants) {
-      const before = systemUse(pids);
-      const figures = await run();
-      const after = systemUse(pids);
-      const use = before && after ? difference(after, before) : undefined;
-      runs.get(name)?.push({ figures, use });
-      told(name, { figures, use });
+    for (const contestant of contestants) {
+      const used = meter(contestant, disk);
+      const figures = await contestant.run();
+      const run = { figures, use: used() };
+      runs.get(contestant.name)?.push(run);
+      told(contestant.name, run);
     }
   }
   return [...runs].map(([name, of]) => ({ name, runs: of }));
 }
 
-function difference(after: SystemUse, before: SystemUse): SystemUse {
-  return {
-    cpuSeconds: after.cpuSeconds - before.cpuSeconds,
-    writtenBytes: after.writtenBytes - before.writtenBytes,
-    writeCalls: after.writeCalls - before.writeCalls,
-    residentBytes: after.residentBytes,
+/** Begins to count; the answer says what was used since. */
+function meter({ pids, directories }: Contestant, disk: string): () => Use {
+  const logs = directories.map((directory) => ({ directory, extent: logExtent(directory) }));
+  const device = deviceWrites(disk);
+  const before = systemUse(pids);
+  return () => {
+    const after = systemUse(pids);
+    const deviceNow = deviceWrites(disk);
+    const logBytes = logs
+      .map(({ directory, extent }) => appendedBytes(extent, logExtent(directory)))
+      .reduce<number>((sum, bytes) => sum + (bytes ?? Number.NaN), 0);
+    const difference = (field: keyof SystemUse): number =>
+      before && after ? after[field] - before[field] : Number.NaN;
+    return {
+      ...{ cpuSeconds: difference('cpuSeconds'), writtenBytes: difference('writtenBytes') },
+      logBytes: directories.length === 0 ? Number.NaN : logBytes,
+      deviceWrites: (deviceNow ?? Number.NaN) - (device ?? Number.NaN),
+    };
   };
 }
 

@@ -15,7 +15,8 @@ export type Order =
     }
   | { readonly order: 'run'; readonly sql: readonly string[] }
   | { readonly order: 'usage' }
-  | { readonly order: 'leads' };
+  | { readonly order: 'leads' }
+  | { readonly order: 'version' };
 
 /** What a process has used so far. */
 export interface Usage {
@@ -27,5 +28,6 @@ export type Answer =
   | { readonly answer: 'figures'; readonly figures: Figures }
   | { readonly answer: 'usage'; readonly usage: Usage }
   | { readonly answer: 'leads'; readonly leads: boolean }
+  | { readonly answer: 'version'; readonly version: string }
   | { readonly answer: 'done' }
   | { readonly answer: 'failed'; readonly message: string };

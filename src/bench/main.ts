@@ -4,8 +4,10 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { contest, type Run } from './contest.ts';
 import { rateOf } from './figures.ts';
+import { PEERS, peersOf } from './peer-name.ts';
 import { chartOf, type Outcome, tableOf } from './report.ts';
 import { ALL_ROWS } from './rows.ts';
+import { type Settings, settingsTable } from './settings.ts';
 import { Stage } from './stage.ts';
 
 const USAGE = `usage: npm run bench -- [options]
@@ -15,10 +17,12 @@ Measures a cluster of three nodes as processes on this machine beside its peers,
   --rounds N        runs of each in turn (default 5)
   --seconds S       length of a run, after a warm-up of half of it (default 3)
   --quick           the short rows, 1 round of 1 s
+  --compare P,P     peers that may take part (default ${PEERS.join(',')}); 'none' for none
   --dir DIRECTORY   where data is put; a real disk (default bench/data)
   --out DIRECTORY   where results are put (default bench/results)
 
-Peers: C dqlite (Debian's libdqlite-dev and gcc) and better-sqlite3 (npm); what cannot be had is left out with a message.
+Peers: C dqlite (needs gcc and Debian's libdqlite-dev), better-sqlite3 and libsql (from npm, unreplicated). What cannot be had is left
+out, and every row that misses it says so. No result makes the command fail.
 `;
 
 async function main(): Promise<void> {
@@ -28,6 +32,7 @@ async function main(): Promise<void> {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      compare: { type: 'string', default: PEERS.join(',') },
       dir: { type: 'string', default: 'bench/data' },
       out: { type: 'string', default: 'bench/results' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -37,6 +42,7 @@ async function main(): Promise<void> {
     console.log(USAGE);
     return;
   }
+  const peers = peersOf(values.compare === 'none' ? '' : values.compare);
   const rounds = positive(values.rounds, values.quick ? 1 : 5, '--rounds');
   const seconds = positive(values.seconds, values.quick ? 1 : 3, '--seconds');
   const wanted = values.rows?.split(',');
@@ -45,35 +51,43 @@ async function main(): Promise<void> {
   const rows = ALL_ROWS.filter(({ id, quick }) =>
     wanted === undefined ? !values.quick || quick : wanted.includes(id),
   );
-  const stage = new Stage(values.dir, (text) => console.error(text));
+  const stage = new Stage(values.dir, peers, (text) => console.error(text));
   const interrupted = new Promise<never>((_, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.on(signal, () => reject(new Error(`ended by ${signal}`)));
     }
   });
   const outcomes: Outcome[] = [];
+  const settings: Settings[] = [];
   try {
     for (const row of rows) {
       const measured = async (): Promise<void> => {
         const contestants = await row.contestants(stage, { seconds, warmUpSeconds: seconds / 2 });
         const told = (name: string, run: Run): void =>
           console.error(`  ${row.id} ${name}: ${Math.round(rateOf(run.figures))} each second`);
-        outcomes.push({ row, results: await contest(contestants, rounds, told) });
+        const absent = row.who
+          .filter((name) => !contestants.some((one) => one.name === name))
+          .map((name) => `${name}: not run: ${stage.whyAbsent(name)}`);
+        const results = await contest(contestants, rounds, stage.directory, told);
+        outcomes.push({ row, results, absent });
       };
       await Promise.race([measured(), interrupted]);
     }
+    settings.push(...(await stage.settings()));
   } finally {
     await stage.close();
   }
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? ''}, ${process.platform} ${release()} ${arch()}, Node ${process.version}`;
   const command = `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim();
-  console.log(`${machine}\n${command}\n${rounds} rounds of ${seconds} s\n\n${tableOf(outcomes)}`);
+  console.log(
+    `${machine}\n${command}\n${rounds} rounds of ${seconds} s\n\n${tableOf(outcomes)}\n\n${settingsTable(settings)}`,
+  );
   mkdirSync(values.out, { recursive: true });
-  const plain = outcomes.map(({ row: { id, title, goals }, results }) => ({
+  const plain = outcomes.map(({ row: { id, title, goals }, results, absent }) => ({
     ...{ id, title, goals },
-    results,
+    ...{ results, absent },
   }));
-  const json = { machine, command, rounds, seconds, rows: plain };
+  const json = { machine, command, rounds, seconds, settings, rows: plain };
   writeFileSync(`${values.out}/table.json`, `${JSON.stringify(json, undefined, 2)}\n`);
   writeFileSync(`${values.out}/table.svg`, chartOf(outcomes));
 }

@@ -7,26 +7,24 @@ import { WorkerProcess } from './worker-process.ts';
 
 const run = promisify(execFile);
 
-/** Versions that the figures in docs/performance.md were taken with. */
-const VERSION = '12.11.1';
+/** Unreplicated engines from npm, in the versions that the figures in docs/performance.md were taken with. */
+export const PACKAGES = { 'better-sqlite3': '12.11.1', libsql: '0.5.29' } as const;
+export type PackageName = keyof typeof PACKAGES;
 const INSTALL_MS = 600_000;
 
-/** better-sqlite3, installed beside the project and kept for the next time. */
-export const BetterSqlite3 = {
-  async start(directory: string): Promise<WorkerProcess> {
-    const installed = await install();
-    const argument = JSON.stringify({ installed, file: join(directory, 'better-sqlite3.db') });
-    return WorkerProcess.start('./better-sqlite3.js', argument);
-  },
-};
+/** Starts one as a process. It is installed beside the project and kept for the next time. Throws when it cannot be had. */
+export async function startPackage(name: PackageName, directory: string): Promise<WorkerProcess> {
+  const installed = await install(name, PACKAGES[name]);
+  const argument = JSON.stringify({ name, installed, file: join(directory, `${name}.db`) });
+  return WorkerProcess.start('./native-node.js', argument);
+}
 
-async function install(): Promise<string> {
-  const directory = join(tmpdir(), `quorate-bench-better-sqlite3-${VERSION}`);
-  if (existsSync(join(directory, 'node_modules', 'better-sqlite3'))) return directory;
+async function install(name: string, version: string): Promise<string> {
+  const directory = join(tmpdir(), `quorate-bench-${name}-${version}`);
+  if (existsSync(join(directory, 'node_modules', name))) return directory;
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'package.json'), '{"private":true}');
-  const wanted = `better-sqlite3@${VERSION}`;
-  await run('npm', ['install', '--no-audit', '--no-fund', wanted], {
+  await run('npm', ['install', '--no-audit', '--no-fund', `${name}@${version}`], {
     cwd: directory,
     timeout: INSTALL_MS,
   });

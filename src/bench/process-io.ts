@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 
 /** What processes have used, counted by the operating system; Linux only. */
 export interface SystemUse {
   readonly cpuSeconds: number;
-  /** Sent to the storage layer. */
+  /** Sent to the storage layer, as the kernel accounts it: whole blocks, with those written ahead of use. */
   readonly writtenBytes: number;
-  readonly writeCalls: number;
   readonly residentBytes: number;
 }
 
@@ -18,7 +17,6 @@ export function systemUse(pids: readonly number[]): SystemUse | undefined {
     return pids.map(useOf).reduce((a, b) => ({
       cpuSeconds: a.cpuSeconds + b.cpuSeconds,
       writtenBytes: a.writtenBytes + b.writtenBytes,
-      writeCalls: a.writeCalls + b.writeCalls,
       residentBytes: a.residentBytes + b.residentBytes,
     }));
   } catch {
@@ -35,7 +33,26 @@ function useOf(pid: number): SystemUse {
   return {
     cpuSeconds: (Number(rest[11]) + Number(rest[12])) / TICKS,
     writtenBytes: field('write_bytes'),
-    writeCalls: field('syscw'),
     residentBytes: Number(rest[21]) * PAGE,
   };
+}
+
+/**
+ * Writes and flushes that the disk of a directory has completed, for whomever: synced calls of different kinds (O_DSYNC, RWF_DSYNC,
+ * fdatasync) all end as such, while only what is not synced is merged or put off. Right only while nothing else writes. Undefined where
+ * there is no /proc/diskstats with this disk.
+ */
+export function deviceWrites(directory: string): number | undefined {
+  try {
+    const { dev } = statSync(directory);
+    const [major, minor] = [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)];
+    for (const line of readFileSync('/proc/diskstats', 'utf8').split('\n')) {
+      const fields = line.trim().split(/\s+/);
+      if (Number(fields[0]) !== major || Number(fields[1]) !== minor) continue;
+      return Number(fields[7]) + Number(fields[18] ?? 0);
+    }
+  } catch {
+    // Not Linux.
+  }
+  return undefined;
 }

@@ -17,6 +17,8 @@ export interface ClientLoad {
   readonly connections: number;
   readonly seconds: number;
   readonly warmUpSeconds: number;
+  /** Operations each second, begun at their times; absent: each connection begins the next when the last one ended. */
+  readonly perSecond?: number;
 }
 
 /** A client of the dqlite protocol in C, the same for every server. */
@@ -50,4 +52,23 @@ export async function buildCNode(directory: string): Promise<string> {
   const main = fileURLToPath(new URL('../../test/interop/c-node/main.c', import.meta.url));
   await run('gcc', ['-O2', '-o', program, main, '-ldqlite']);
   return program;
+}
+
+/** The program that asks the kernel for the options of sockets. Throws when there is no compiler. */
+export async function buildSockets(directory: string): Promise<string> {
+  const program = `${directory}/sockets`;
+  await run('gcc', ['-O2', '-o', program, source('sockets.c')]);
+  return program;
+}
+
+/** What the linked library says of itself, and what Debian calls it where it is Debian's. */
+export async function cVersion(directory: string): Promise<string> {
+  const program = `${directory}/version`;
+  await run('gcc', ['-O2', '-o', program, source('version.c'), '-ldqlite', '-lsqlite3']);
+  const said = await run(program);
+  const [version, sqlite] = said.stdout.trim().split(' ');
+  const debian = await run('dpkg-query', ['-W', '-f', `\${Version}`, 'libdqlite0'])
+    .then(({ stdout }) => `, package ${stdout}`)
+    .catch(() => '');
+  return `library ${version}${debian}, SQLite ${sqlite}`;
 }

@@ -11,6 +11,7 @@ const NODES = 3;
 export class QuorateCluster {
   readonly name = 'quorate';
   readonly addresses: readonly string[];
+  readonly directories: string[] = [];
   readonly nodes: WorkerProcess[] = [];
 
   private constructor(addresses: readonly string[]) {
@@ -22,7 +23,8 @@ export class QuorateCluster {
     const cluster = new QuorateCluster(await freeAddresses(NODES));
     const [first] = cluster.addresses;
     for (const [i, address] of cluster.addresses.entries()) {
-      const dir = `${directory}/quorate-${i + 1}`;
+      const dir = `${directory}-${i + 1}`;
+      cluster.directories.push(dir);
       mkdirSync(dir, { recursive: true });
       const options = { dir, address, ...(i === 0 ? {} : { join: [first] }) };
       cluster.nodes.push(await WorkerProcess.start('./quorate-node.js', JSON.stringify(options)));

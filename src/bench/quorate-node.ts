@@ -47,6 +47,8 @@ async function main(text: string): Promise<void> {
         return ownUsage();
       case 'leads':
         return { answer: 'leads', leads: (await node.status()).role === 'leader' };
+      case 'version':
+        return { answer: 'version', version: process.version };
     }
   });
 }

@@ -1,4 +1,4 @@
-import { medianOf, medianRate, type Result } from './contest.ts';
+import { medianOf, medianRate, type Result, type Use } from './contest.ts';
 import { rateOf } from './figures.ts';
 import type { Row } from './rows.ts';
 
@@ -6,43 +6,63 @@ import type { Row } from './rows.ts';
 export interface Outcome {
   readonly row: Row;
   readonly results: readonly Result[];
+  /** Who should have taken part and could not, with the reason. */
+  readonly absent: readonly string[];
 }
 
-const COLUMNS = ['work', 'who', 'each s', 'spread', 'p50', 'p99', 'bytes', 'writes', 'cpu us'];
+const COLUMNS = ['work', 'who', 'each s', 'spread', 'p50', 'p99', 'p99.9', 'busy'];
+const USED = ['log bytes', 'written bytes', 'disk writes', 'cpu us'];
 
-/** The table as Markdown: medians; spread is that of the rates; bytes, writes and processor time are for each operation. */
+/**
+ * The table as Markdown: medians; spread is that of the rates; busy, bytes, disk writes and processor time are for each operation, of
+ * all nodes together.
+ */
 export function tableOf(outcomes: readonly Outcome[]): string {
-  const head = [...COLUMNS, 'ratio', 'goal'];
-  const lines = outcomes.flatMap(({ row, results }) => {
+  const head = [...COLUMNS, ...USED, 'ratio', 'goal'];
+  const lines = outcomes.flatMap(({ row, results, absent }) => {
     const [own] = results;
-    return results.map((result, i) => {
+    const ran = results.map((result, i) => {
       const goal = row.goals.find(({ against }) => against === result.name)?.ratio;
       const ratio = own === undefined ? Number.NaN : medianRate(own) / medianRate(result);
       const rates = result.runs.map(({ figures }) => rateOf(figures));
       return [
         ...[i === 0 ? row.title : '', result.name, short(medianRate(result))],
         `${short(Math.min(...rates))}–${short(Math.max(...rates))}`,
-        time(medianOf(result, ({ figures }) => figures.p50)),
-        time(medianOf(result, ({ figures }) => figures.p99)),
+        ...(['p50', 'p99', 'p999'] as const).map((at) =>
+          time(medianOf(result, ({ figures }) => figures[at])),
+        ),
         ...used(result),
         i === 0 ? '' : `${ratio.toPrecision(3)}×`,
-        goal === undefined || goal === 0 ? '' : `${ratio >= goal ? 'met' : 'missed'} (${goal}×)`,
+        goal === undefined ? '' : `${ratio >= goal ? 'met' : 'missed'} (${goal}×)`,
       ];
     });
+    return [...ran, ...absent.map((reason) => [ran.length === 0 ? row.title : '', reason])];
   });
-  const rule = head.map(() => '---');
-  return [head, rule, ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return markdown(head, lines);
+}
+
+/** A table of Markdown; short lines are filled up. */
+export function markdown(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  const full = lines.map((cells) => [
+    ...cells,
+    ...Array.from({ length: head.length - cells.length }, () => ''),
+  ]);
+  return [head, head.map(() => '---'), ...full]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
 }
 
 function used(result: Result): string[] {
-  const each = (figure: 'cpuSeconds' | 'writtenBytes' | 'writeCalls'): number =>
-    medianOf(result, ({ use, figures }) =>
-      use === undefined ? Number.NaN : use[figure] / figures.operations,
-    );
-  return [short(each('writtenBytes')), short(each('writeCalls')), short(each('cpuSeconds') * 1e6)];
+  const each = (figure: keyof Use): number =>
+    medianOf(result, ({ use, figures }) => use[figure] / figures.operations);
+  const busy = medianOf(result, ({ figures }) => figures.busy / figures.operations);
+  return [
+    ...[busy === 0 ? '' : short(busy), short(each('logBytes')), short(each('writtenBytes'))],
+    ...[short(each('deviceWrites')), short(each('cpuSeconds') * 1e6)],
+  ];
 }
 
-function short(value: number): string {
+export function short(value: number): string {
   if (!Number.isFinite(value)) return '';
   return value >= 100
     ? Math.round(value).toLocaleString('en')
@@ -50,7 +70,7 @@ function short(value: number): string {
 }
 
 /** From microseconds. */
-function time(us: number): string {
+export function time(us: number): string {
   return us >= 1_000 ? `${(us / 1_000).toPrecision(3)} ms` : `${Math.round(us)} µs`;
 }
 

@@ -1,9 +1,8 @@
 import type { Contestant } from './contest.ts';
-import type { Figures } from './figures.ts';
-import type { Order } from './load-order.ts';
+import { type InProcess, inProcess, natives, overProtocol, type Timing } from './contestants.ts';
 import type { ClientLoad } from './programs.ts';
 import type { Stage } from './stage.ts';
-import { BIG, ROWS, type WorkName } from './works.ts';
+import { BIG, type WorkName } from './works.ts';
 
 /** A ratio that the product is to reach: of its rate to that of a peer, at least. */
 export interface Goal {
@@ -18,75 +17,31 @@ export interface Row {
   readonly goals: readonly Goal[];
   /** Rows that finish within seconds, for `npm run bench:quick`. */
   readonly quick: boolean;
+  /** All who should take part; whoever is not among the contestants is told as missing. */
+  readonly who: readonly string[];
   contestants(stage: Stage, timing: Timing): Promise<Contestant[]>;
 }
 
-export interface Timing {
-  readonly seconds: number;
-  readonly warmUpSeconds: number;
-}
-
-type Consistency = (Order & { readonly order: 'load' })['consistency'];
-
-interface InProcess {
-  readonly work: WorkName;
-  readonly clients: number;
-  readonly on?: 'leader' | 'follower';
-  readonly consistency?: Consistency;
-}
-
-/** Quorate through its programming interface, in the process of a node. */
-async function inProcess(
-  stage: Stage,
-  timing: Timing,
-  { work, clients, on = 'leader', consistency }: InProcess,
-): Promise<Contestant> {
-  const cluster = await stage.quorate();
-  const run = async (): Promise<Figures> => {
-    const node = on === 'leader' ? await cluster.leader() : await cluster.follower();
-    return await node.load({ work, clients, ...timing, ...(consistency ? { consistency } : {}) });
-  };
-  return { name: 'quorate', pids: cluster.pids, run };
-}
-
-/** A server of the dqlite protocol under the light client. */
-async function overProtocol(
-  stage: Stage,
-  timing: Timing,
-  who: 'quorate' | 'c',
-  load: Pick<ClientLoad, 'work' | 'connections'>,
-): Promise<Contestant[]> {
-  const client = await stage.lightClient();
-  const cluster = who === 'quorate' ? await stage.quorate() : await stage.c();
-  if (client === undefined || cluster === undefined) return [];
-  const run = async (): Promise<Figures> =>
-    await client.load({ address: await cluster.leaderAddress(), ...timing, ...load }, ROWS);
-  return [{ name: cluster.name, pids: cluster.pids, run }];
-}
-
-async function native(stage: Stage, timing: Timing, work: WorkName): Promise<Contestant[]> {
-  const process = await stage.betterSqlite3();
-  if (process === undefined) return [];
-  const run = (): Promise<Figures> => process.load({ work, clients: 1, ...timing });
-  return [{ name: 'better-sqlite3', pids: [process.pid], run }];
-}
+const QUORATE = 'quorate';
+const C = 'C dqlite';
+const NATIVES = ['better-sqlite3', 'libsql'] as const;
 
 function insertRow(
   id: string,
   title: string,
   goals: readonly Goal[],
   how: InProcess,
-  besides: readonly 'better-sqlite3'[] = [],
+  besides: readonly (typeof NATIVES)[number][] = [],
 ): Row {
   return {
-    ...{ id, title, goals, quick: true },
+    ...{ id, title, goals, quick: true, who: [QUORATE, C, ...besides] },
     contestants: async (stage, timing) => [
-      await inProcess(stage, timing, how),
-      ...(await overProtocol(stage, timing, 'c', {
+      await inProcess(await stage.quorate(), timing, how),
+      ...(await overProtocol(stage, timing, await stage.c(), {
         work: how.work === 'insert-scattered' ? 'random' : 'insert',
         connections: how.clients,
       })),
-      ...(besides.length > 0 ? await native(stage, timing, how.work) : []),
+      ...(await natives(stage, timing, how.work, besides)),
     ],
   };
 }
@@ -98,35 +53,36 @@ function protocolRow(
   load: Pick<ClientLoad, 'work' | 'connections'>,
 ): Row {
   return {
-    ...{ id, title, goals, quick: true },
+    ...{ id, title, goals, quick: true, who: [QUORATE, C] },
     contestants: async (stage, timing) => [
-      ...(await overProtocol(stage, timing, 'quorate', load)),
-      ...(await overProtocol(stage, timing, 'c', load)),
+      ...(await overProtocol(stage, timing, await stage.quorate(), load)),
+      ...(await overProtocol(stage, timing, await stage.c(), load)),
     ],
   };
 }
 
-function nativeRow(id: string, title: string, ratio: number, how: InProcess): Row {
+function nativeRow(id: string, title: string, ratio: number | undefined, how: InProcess): Row {
+  const goals = ratio === undefined ? [] : [{ against: 'better-sqlite3', ratio }];
   return {
-    ...{ id, title, goals: [{ against: 'better-sqlite3', ratio }], quick: !isScan(how.work) },
+    ...{ id, title, goals, quick: !isScan(how.work), who: [QUORATE, ...NATIVES] },
     contestants: async (stage, timing) => {
-      const one = await inProcess(stage, timing, how);
-      const other = await native(stage, timing, how.work);
-      if (isScan(how.work)) {
-        const cluster = await stage.quorate();
-        await (await cluster.leader()).ask({ order: 'run', sql: BIG });
-        await (await stage.betterSqlite3())?.ask({ order: 'run', sql: BIG });
-      }
-      return [one, ...other];
+      if (isScan(how.work)) await stage.once('a million rows', () => fillBig(stage));
+      const one = await inProcess(await stage.quorate(), timing, how);
+      return [one, ...(await natives(stage, timing, how.work))];
     },
   };
+}
+
+async function fillBig(stage: Stage): Promise<void> {
+  const cluster = await stage.quorate();
+  await (await cluster.leader()).ask({ order: 'run', sql: BIG });
+  for (const name of NATIVES) await (await stage.native(name))?.ask({ order: 'run', sql: BIG });
 }
 
 function isScan(work: WorkName): boolean {
   return work === 'aggregate' || work === 'group' || work === 'order';
 }
 
-const C = 'C dqlite';
 const against = (ratio: number): Goal[] => [{ against: C, ratio }];
 
 /** The table, in its order. */
@@ -139,7 +95,7 @@ export const ALL_ROWS: readonly Row[] = [
     'INSERT, 64 clients in process on the leader',
     [...against(80), { against: 'better-sqlite3', ratio: 5 }],
     { work: 'insert', clients: 64 },
-    ['better-sqlite3'],
+    NATIVES,
   ),
   insertRow('insert-64-follower', 'INSERT, 64 clients in process on a follower', against(40), {
     ...{ work: 'insert', clients: 64, on: 'follower' },
@@ -165,10 +121,15 @@ export const ALL_ROWS: readonly Row[] = [
   nativeRow('select-local', 'SELECT by key in process, local', 1.5, {
     ...{ work: 'select-local', clients: 1 },
   }),
-  nativeRow('select-linearizable', 'SELECT by key in process, linearizable, 64 waiting', 0, {
-    ...{ work: 'select', clients: 64 },
+  nativeRow(
+    'select-linearizable',
+    'SELECT by key in process, linearizable, 64 waiting',
+    undefined,
+    { work: 'select', clients: 64 },
+  ),
+  nativeRow('batch-1000', '1,000 rows as one batch', undefined, {
+    ...{ work: 'batch-1000', clients: 1 },
   }),
-  nativeRow('batch-1000', '1,000 rows as one batch', 0, { work: 'batch-1000', clients: 1 }),
   protocolRow('statements-1000', 'statements of transactions of 1,000, 1 connection', against(1), {
     ...{ work: 'begin', connections: 1 },
   }),

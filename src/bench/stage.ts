@@ -1,67 +1,147 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CCluster } from './c-cluster.ts';
-import { BetterSqlite3 } from './peer-packages.ts';
-import { buildCNode, LightClient } from './programs.ts';
+import type { PeerName } from './peer-name.ts';
+import { type PackageName, startPackage } from './peer-packages.ts';
+import { buildCNode, buildSockets, cVersion, LightClient } from './programs.ts';
 import { QuorateCluster } from './quorate-cluster.ts';
+import { noDelayOf, type Settings, segmentFlags } from './settings.ts';
 import type { WorkerProcess } from './worker-process.ts';
+import { withClient } from './works.ts';
 
-/** Everything that a row may need, started when the first one asks for it. What cannot be had is told once. */
+/** Everything that a row may need, started when the first one asks for it. What cannot be had is told once, and every row that misses it says so. */
 export class Stage {
   readonly directory: string;
+  readonly #peers: ReadonlySet<PeerName>;
   readonly #told: (text: string) => void;
-  #quorate: Promise<QuorateCluster> | undefined;
-  #c: Promise<CCluster | undefined> | undefined;
-  #native: Promise<WorkerProcess | undefined> | undefined;
-  #client: Promise<LightClient | undefined> | undefined;
+  readonly #started = new Map<string, Promise<unknown>>();
+  readonly #absent = new Map<string, string>();
+  readonly #settings = new Map<string, () => Promise<Settings>>();
   readonly #ends: (() => Promise<void>)[] = [];
 
-  /** `parent`: a directory on a real disk. */
-  constructor(parent: string, told: (text: string) => void) {
+  /** `parent`: a directory on a real disk. `peers`: who may take part beside Quorate. */
+  constructor(parent: string, peers: ReadonlySet<PeerName>, told: (text: string) => void) {
     mkdirSync(parent, { recursive: true });
     this.directory = mkdtempSync(join(parent, 'quorate-bench-'));
+    this.#peers = peers;
     this.#told = told;
   }
 
+  /** Why something is missing that was asked for. */
+  whyAbsent(name: string): string {
+    return this.#absent.get(name) ?? this.#absent.get('the light client') ?? 'not known why';
+  }
+
+  /** Keeps a thing for all rows, by its name. */
+  once<T>(name: string, start: () => Promise<T>): Promise<T> {
+    const known = this.#started.get(name) as Promise<T> | undefined;
+    const promise = known ?? start();
+    this.#started.set(name, promise);
+    return promise;
+  }
+
+  /** To be done at the end, the latest first. */
+  atEnd(end: () => Promise<void>): void {
+    this.#ends.push(end);
+  }
+
   quorate(): Promise<QuorateCluster> {
-    this.#quorate ??= QuorateCluster.start(this.directory).then((cluster) => {
-      this.#ends.push(() => cluster.stop());
+    return this.once('quorate', async () => {
+      const cluster = await QuorateCluster.start(`${this.directory}/quorate`);
+      this.atEnd(() => cluster.stop());
+      this.#settings.set('quorate', () =>
+        this.#clusterSettings(cluster, {
+          version: 'this tree',
+          busy: 'writers wait in line, up to their timeout',
+        }),
+      );
       return cluster;
     });
-    return this.#quorate;
   }
 
   c(): Promise<CCluster | undefined> {
-    this.#c ??= this.#optional('C dqlite', async () => {
-      const cluster = await CCluster.start(await buildCNode(this.directory), this.directory);
-      this.#ends.push(() => cluster.stop());
+    return this.optional('C dqlite', async () => {
+      this.demand('c-dqlite');
+      const cluster = await CCluster.start(await this.cNode(), `${this.directory}/c`);
+      this.atEnd(() => cluster.stop());
+      const version = await cVersion(this.directory);
+      this.#settings.set('C dqlite', () =>
+        this.#clusterSettings(cluster, {
+          version,
+          busy: 'its default: SQLITE_BUSY, which the client sends again at once and counts',
+        }),
+      );
       return cluster;
     });
-    return this.#c;
   }
 
-  betterSqlite3(): Promise<WorkerProcess | undefined> {
-    this.#native ??= this.#optional('better-sqlite3', async () => {
-      const process = await BetterSqlite3.start(this.directory);
-      this.#ends.push(() => process.kill());
+  /** The program of a node of C dqlite. Throws when it cannot be built. */
+  cNode(): Promise<string> {
+    return this.once('c-node', () => buildCNode(this.directory));
+  }
+
+  /** better-sqlite3 or libsql. */
+  native(name: PackageName): Promise<WorkerProcess | undefined> {
+    return this.optional(name, async () => {
+      this.demand(name);
+      const process = await startPackage(name, this.directory);
+      this.atEnd(() => process.kill());
+      const version = await process.version();
+      this.#settings.set(name, () =>
+        Promise.resolve({
+          ...{
+            name,
+            version,
+            tcpNoDelay: 'no network',
+            busy: 'one connection, nobody to wait for',
+          },
+          synchronous: 'journal_mode = WAL, synchronous = FULL: fdatasync',
+        }),
+      );
       return process;
     });
-    return this.#native;
   }
 
   lightClient(): Promise<LightClient | undefined> {
-    this.#client ??= this.#optional('the light client', () => LightClient.build(this.directory));
-    return this.#client;
+    return this.optional('the light client', () => LightClient.build(this.directory));
   }
 
-  async #optional<T>(name: string, start: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await start();
-    } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      this.#told(`without ${name}: ${text.split('\n')[0]}`);
-      return undefined;
-    }
+  /** Throws when the peer was not asked for. */
+  demand(peer: PeerName): void {
+    if (!this.#peers.has(peer)) throw new Error('left out by --compare');
+  }
+
+  /** Something that may be missing; why is kept. */
+  optional<T>(name: string, start: () => Promise<T>): Promise<T | undefined> {
+    return this.once(name, async () => {
+      try {
+        return await start();
+      } catch (error) {
+        const text = error instanceof Error ? error.message : String(error);
+        const [reason = ''] = text.split('\n');
+        this.#absent.set(name, reason);
+        this.#told(`without ${name}: ${reason}`);
+        return undefined;
+      }
+    });
+  }
+
+  async #clusterSettings(
+    cluster: QuorateCluster | CCluster,
+    known: Pick<Settings, 'version' | 'busy'>,
+  ): Promise<Settings> {
+    const { name, addresses, pids } = cluster;
+    const sockets = await this.optional('sockets', () => buildSockets(this.directory));
+    return await withClient(addresses, async (database) => {
+      await database.query('select 1');
+      const tcpNoDelay = sockets === undefined ? 'not known' : await noDelayOf(sockets, pids);
+      return { name, ...known, tcpNoDelay, synchronous: `segments: ${segmentFlags(pids)}` };
+    });
+  }
+
+  /** Of all that are running. */
+  async settings(): Promise<Settings[]> {
+    return await Promise.all([...this.#settings.values()].map((ask) => ask()));
   }
 
   async close(): Promise<void> {

@@ -8,10 +8,15 @@ import type { Answer, Order, Usage } from './load-order.ts';
 export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #name: string;
+  readonly #failed: Promise<never>;
 
   private constructor(name: string, child: ChildProcess) {
     this.#name = name;
     this.#child = child;
+    this.#failed = once(child, 'exit').then(([code, signal]) => {
+      throw new Error(`${name} ended: ${signal ?? code}`);
+    });
+    this.#failed.catch(() => undefined);
   }
 
   /** Starts `program`, a file of this directory, and waits until it takes orders. */
@@ -28,12 +33,8 @@ export class WorkerProcess {
   }
 
   async #next(): Promise<Answer> {
-    const failed = once(this.#child, 'exit').then(([code, signal]) => {
-      throw new Error(`${this.#name} ended: ${signal ?? code}`);
-    });
-    failed.catch(() => undefined);
     const answered = once(this.#child, 'message').then(([answer]): Answer => answer);
-    const answer = await Promise.race([answered, failed]);
+    const answer = await Promise.race([answered, this.#failed]);
     if (answer.answer === 'failed') throw new Error(`${this.#name}: ${answer.message}`);
     return answer;
   }
@@ -59,6 +60,11 @@ export class WorkerProcess {
   async leads(): Promise<boolean> {
     const answer = await this.ask({ order: 'leads' });
     return answer.answer === 'leads' && answer.leads;
+  }
+
+  async version(): Promise<string> {
+    const answer = await this.ask({ order: 'version' });
+    return answer.answer === 'version' ? answer.version : '';
   }
 
   /** SIGKILL, and waits for the end. */

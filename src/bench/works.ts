@@ -1,3 +1,4 @@
+import { connect } from '../app/index.ts';
 import type { Database } from '../client/index.ts';
 
 /** The tables of every load, on every server. */
@@ -84,5 +85,18 @@ export function workOn(database: Database, work: WorkName): () => Promise<void> 
       return async () => {
         await database.query(SCANS[work]);
       };
+  }
+}
+
+/** Runs something with a client of a cluster from outside. */
+export async function withClient<T>(
+  servers: readonly string[],
+  run: (database: ReturnType<typeof connect>) => Promise<T>,
+): Promise<T> {
+  const database = connect({ servers, database: 'bench' });
+  try {
+    return await run(database);
+  } finally {
+    await database.close();
   }
 }

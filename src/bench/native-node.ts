@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import process from 'node:process';
 import { answerOrders, ownUsage } from './answering.ts';
@@ -15,7 +16,7 @@ import {
   type WorkName,
 } from './works.ts';
 
-/** What is used of better-sqlite3, which is no dependency: it is installed for the bench alone. */
+/** What is used of better-sqlite3 and of libsql, which is its fork of the same interface. No dependencies: installed for the bench alone. */
 interface Statement {
   run(...parameters: readonly unknown[]): unknown;
   get(...parameters: readonly unknown[]): unknown;
@@ -27,15 +28,20 @@ interface Native {
   pragma(text: string): unknown;
 }
 
-/** better-sqlite3 on a file in WAL mode with full syncs, as a process. The argument: where it is installed, and the file. */
+/** Unreplicated SQLite on a file in WAL mode with full syncs, as a process. The argument: the package, where it is installed, and the file. */
 function main(text: string): void {
-  const { installed, file }: { installed: string; file: string } = JSON.parse(text);
+  const { name, installed, file }: { name: string; installed: string; file: string } =
+    JSON.parse(text);
   const require = createRequire(`${installed}/package.json`);
-  const open: new (path: string) => Native = require('better-sqlite3');
+  const open: new (path: string) => Native = require(name);
   const native = new open(file);
   native.pragma('journal_mode = wal');
   native.pragma('synchronous = full');
   for (const sql of [...TABLES, FILL]) native.exec(sql);
+  const version = String(
+    JSON.parse(readFileSync(`${installed}/node_modules/${name}/package.json`, 'utf8')).version,
+  );
+  const sqlite = String(Object.values(Object(native.prepare('select sqlite_version()').get()))[0]);
   answerOrders((order: Order): Answer => {
     switch (order.order) {
       case 'load':
@@ -47,6 +53,8 @@ function main(text: string): void {
         return ownUsage();
       case 'leads':
         return { answer: 'leads', leads: true };
+      case 'version':
+        return { answer: 'version', version: `${version}, SQLite ${sqlite}` };
     }
   });
 }
