@@ -33,12 +33,20 @@ export function tableOf(outcomes: readonly Outcome[]): string {
         ),
         ...used(result),
         i === 0 ? '' : `${ratio.toPrecision(3)}×`,
-        goal === undefined ? '' : `${ratio >= goal ? 'met' : 'missed'} (${goal}×)`,
+        i === 0 ? rateGoal(row.rate, medianRate(result)) : ratioGoal(goal, ratio),
       ];
     });
     return [...ran, ...absent.map((reason) => [ran.length === 0 ? row.title : '', reason])];
   });
   return markdown(head, lines);
+}
+
+function ratioGoal(goal: number | undefined, ratio: number): string {
+  return goal === undefined ? '' : `${ratio >= goal ? 'met' : 'missed'} (${goal}×)`;
+}
+
+function rateGoal(goal: number | undefined, rate: number): string {
+  return goal === undefined ? '' : `${rate >= goal ? 'met' : 'missed'} (${short(goal)} each s)`;
 }
 
 /** A table of Markdown; short lines are filled up. */
