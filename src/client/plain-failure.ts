@@ -46,6 +46,8 @@ const OWN_CODE = /^(SCHEMA_[A-Z_]+|DDL_REFUSED|RESERVED_TABLE): /;
 
 const NOT_LEADER: ReadonlySet<number> = new Set([10250, 8202]);
 const LEADERSHIP_LOST: ReadonlySet<number> = new Set([10506, 8458]);
+/** SQLite's word for a statement that is through: what failed is what C did with it afterwards, its replication. */
+const RAN_TO_ITS_END = 'no more rows available';
 const ERROR = 1;
 const BUSY = 5;
 const IO_ERROR = 10;
@@ -65,7 +67,10 @@ export function plainFailure(
     const options = { retryable: true, outcome: 'rolled-back', ...extra } as const;
     return new QuorateError('NOT_LEADER', message, options);
   }
-  if (LEADERSHIP_LOST.has(code) || (code === IO_ERROR && committing)) {
+  if (
+    LEADERSHIP_LOST.has(code) ||
+    (committing && (code === IO_ERROR || message === RAN_TO_ITS_END))
+  ) {
     const name = code === IO_ERROR ? 'SQLITE_IOERR' : 'LEADERSHIP_LOST';
     const outcome = committing ? 'unknown' : 'rolled-back';
     return new QuorateError(name, message, { retryable: !committing, outcome, ...extra });

@@ -98,6 +98,12 @@ test.each(['failure', 'silent'] as const)('C nodes that answer Hello with %s', a
   expect(sqlOf(cluster.a)).toEqual([]);
 });
 
+test('a statement that C has run to its end and not replicated has an unknown outcome', () => {
+  const error = plainFailure(1, 'no more rows available', true);
+  expect(error).toMatchObject({ code: 'LEADERSHIP_LOST', outcome: 'unknown', retryable: false });
+  expect(plainFailure(1, 'no more rows available', false).outcome).toBeUndefined();
+});
+
 test('what a Quorate node refuses for reasons that C does not have keeps its code', () => {
   const error = plainFailure(1, 'SCHEMA_UNDECLARED: sessions must declare', false);
   expect(error).toMatchObject({ code: 'SCHEMA_UNDECLARED', outcome: 'rolled-back' });
