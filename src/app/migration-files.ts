@@ -1,12 +1,15 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { printable, QuorateError } from '../base/index.ts';
 import {
   defineMigrations,
+  type FolderMigration,
   type FolderOptions,
   type MigrationFiles,
   type Migrations,
   readFolder,
+  type StepOrigin,
   sqlMigration,
 } from '../migrate/index.ts';
 
@@ -40,12 +43,27 @@ export async function migrationsFromFolder(
   }
   return defineMigrations({
     namespace,
-    entries: folder.migrations.map(({ name, sql, kind, source }) => {
-      if (kind !== 'data') return sqlMigration(name, sql, { kind });
+    entries: folder.migrations.map(({ name, sql, kind, source, ...file }) => {
+      if (kind !== 'data') return sqlMigration(name, sql, { kind, origin: originOf(file) });
       throw new QuorateError(
         'BAD_MIGRATIONS',
         `${printable(basename(source))} is of kind data: a backfill in batches is declared in code, with batchMigration`,
       );
     }),
   });
+}
+
+function originOf({
+  version,
+  when,
+  fileDigest,
+  text,
+}: Pick<FolderMigration, 'version' | 'when' | 'fileDigest' | 'text'>): StepOrigin {
+  return { version, when, fileDigest, flywayChecksum: flywayChecksum(text) };
+}
+
+/** Flyway takes the lines without their ends. */
+function flywayChecksum(text: string): number {
+  const lines = text.endsWith('\n') ? text.slice(0, -1) : text;
+  return lines.split('\n').reduce((sum, line) => crc32(line, sum), 0) | 0;
 }

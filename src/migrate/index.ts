@@ -1,3 +1,4 @@
+export { type Adoption, type AdoptOptions, adoptHistory } from './adopt.ts';
 export {
   defineMigrations,
   Migrations,
@@ -14,6 +15,7 @@ export {
   type MigrationFiles,
   type MigrationFolder,
 } from './folder-types.ts';
+export { HISTORY_TOOLS, type HistoryTool } from './foreign-history.ts';
 export { allowedNames, type Goal, goalState, hasApplied } from './goal.ts';
 export { lintMigrations } from './lint.ts';
 export type { LintCode, LintFinding } from './lint-finding.ts';
@@ -43,6 +45,7 @@ export {
   type Step,
   type StepHooks,
   type StepOptions,
+  type StepOrigin,
   sqlMigration,
 } from './steps.ts';
 export { type Finding, type FindingKind, type VerifyOptions, verifySchema } from './verify.ts';

@@ -26,6 +26,20 @@ export interface StepOptions {
   /** Only of `contract`: not before so long after what comes before it was applied, in ms, unless an operator finalizes it. */
   readonly soakMs?: number | undefined;
   readonly hooks?: StepHooks | undefined;
+  /** What another tool knows it by; `migrationsFromFolder` says so of what it reads. */
+  readonly origin?: StepOrigin | undefined;
+}
+
+/** How another tool remembers a migration that it has applied. */
+export interface StepOrigin {
+  /** golang-migrate's, goose's and Flyway's, without leading zeros. */
+  readonly version?: string | undefined;
+  /** Drizzle's: when it was made, in ms. */
+  readonly when?: number | undefined;
+  /** SHA-256 of its file as it is, in 64 digits: Drizzle's and Prisma's checksum. */
+  readonly fileDigest?: string | undefined;
+  /** CRC-32 of the lines of its file, as a signed number. */
+  readonly flywayChecksum?: number | undefined;
 }
 
 /** Functions around one migration, outside of its transaction (see `SchemaHooks`). */
