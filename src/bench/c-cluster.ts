@@ -2,73 +2,124 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect } from '../app/index.ts';
-import { freeAddresses } from './ports.ts';
-import { FILL, TABLES } from './works.ts';
+import { type BenchCluster, type ClusterOptions, NODES } from './bench-cluster.ts';
+import { Places } from './places.ts';
+import { FILL, TABLES, withClient } from './works.ts';
 
-const NODES = 3;
-/** What dqlite's own applications keep; the default of the library. */
+/** The default of the library; more where the nodes are far apart, as its manual says. */
 const LATENCY_MS = 15;
+/** Entries that are kept before a snapshot, beside a threshold that is asked for. */
+const TRAILING = 256;
 
 /** Three nodes of C dqlite. */
-export class CCluster {
+export class CCluster implements BenchCluster {
   readonly name = 'C dqlite';
-  readonly addresses: readonly string[];
   readonly directories: string[] = [];
+  readonly #program: string;
+  readonly #places: Places;
+  readonly #latencyMs: number;
+  readonly #snapshotEntries: number | undefined;
   readonly #children: ChildProcess[] = [];
 
-  private constructor(addresses: readonly string[]) {
-    this.addresses = addresses;
+  private constructor(program: string, places: Places, options: ClusterOptions) {
+    this.#program = program;
+    this.#places = places;
+    this.#latencyMs = Math.max(LATENCY_MS, Math.ceil(options.roundTripMs ?? 0));
+    this.#snapshotEntries = options.snapshotEntries;
   }
 
-  static async start(program: string, directory: string): Promise<CCluster> {
-    const cluster = new CCluster(await freeAddresses(NODES));
-    for (const [i, address] of cluster.addresses.entries()) {
+  static async start(
+    program: string,
+    directory: string,
+    options: ClusterOptions = {},
+  ): Promise<CCluster> {
+    const places = await Places.reserve(options.roundTripMs);
+    const cluster = new CCluster(program, places, options);
+    for (const i of places.nodes.keys()) {
       const dir = `${directory}-${i + 1}`;
-      cluster.directories.push(dir);
       mkdirSync(dir, { recursive: true });
+      cluster.directories.push(dir);
       // Node 1 makes a cluster of itself; the others are added to it.
-      const child = spawn(program, [String(i + 1), address, dir, String(LATENCY_MS)], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      cluster.#children.push(child);
-      await once(child.stdout, 'data');
+      await cluster.restart(i);
     }
-    const database = connect({ servers: [cluster.addresses[0] ?? ''], database: 'bench' });
-    try {
-      for (const [i, address] of cluster.addresses.entries()) {
+    await withClient(cluster.addresses.slice(0, 1), async (database) => {
+      for (const [i, { address }] of places.nodes.entries()) {
         if (i === 0) continue;
         await retried(() => database.cluster.add(BigInt(i + 1), address));
         await retried(() => database.cluster.assign(BigInt(i + 1), 'voter'));
       }
       for (const sql of [...TABLES, FILL]) await retried(() => database.execute(sql));
-    } finally {
-      await database.close();
-    }
+    });
     return cluster;
   }
 
-  /** Node 1 leads from the start, and nothing here makes it stop. */
-  leaderAddress(): Promise<string> {
-    return Promise.resolve(this.addresses[0] ?? '');
+  get addresses(): readonly string[] {
+    return this.#places.nodes.map(({ bind }) => bind);
+  }
+
+  async leaderAddress(): Promise<string> {
+    const leader = await withClient(this.addresses, async (database) => {
+      for (;;) {
+        const member = await database.cluster.leader().catch(() => undefined);
+        if (member !== undefined) return member.address;
+        await sleep(50);
+      }
+    });
+    return this.#places.nodes.find(({ address }) => address === leader)?.bind ?? leader;
+  }
+
+  /** A C node does not say how far its followers are: waits until it votes and a write is acknowledged. */
+  async settled(): Promise<void> {
+    await withClient(this.addresses, async (database) => {
+      for (;;) {
+        const members = await database.cluster.members().catch(() => []);
+        if (members.filter(({ role }) => role === 'voter').length === NODES) break;
+        await sleep(100);
+      }
+      await retried(() => database.execute(FILL));
+    });
   }
 
   get pids(): number[] {
-    return this.#children.map(({ pid }) => pid ?? 0);
+    return this.#children.filter(alive).map(({ pid }) => pid ?? 0);
+  }
+
+  async kill(index: number): Promise<void> {
+    const child = this.#children[index];
+    if (child === undefined || !alive(child)) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  async restart(index: number): Promise<void> {
+    const { address, bind } = this.#places.nodes[index] ?? { address: '', bind: '' };
+    const snapshots = [this.#snapshotEntries ?? 1_024, this.#snapshotEntries ? TRAILING : 8_192];
+    const numbers = [this.#latencyMs, ...snapshots].map(String);
+    const directory = this.directories[index] ?? '';
+    const child = spawn(this.#program, [`${index + 1}`, address, directory, ...numbers, bind], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.#children[index] = child;
+    const failed = once(child, 'exit').then(([code]) => {
+      throw new Error(`a node of C dqlite ended: ${code}`);
+    });
+    failed.catch(() => undefined);
+    await Promise.race([once(child.stdout, 'data'), failed]);
   }
 
   async stop(): Promise<void> {
-    for (const child of this.#children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      const ended = once(child, 'exit');
-      child.kill('SIGKILL');
-      await ended;
-    }
+    await Promise.all(this.#children.map((_, index) => this.kill(index)));
+    await this.#places.close();
   }
 }
 
+function alive(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null;
+}
+
 async function retried(run: () => Promise<unknown>): Promise<void> {
-  for (let left = 20; ; left--) {
+  for (let left = 50; ; left--) {
     try {
       await run();
       return;

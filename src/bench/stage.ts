@@ -40,7 +40,7 @@ export class Stage {
     return promise;
   }
 
-  /** To be done at the end, the latest first. */
+  /** To be done at the end. */
   atEnd(end: () => Promise<void>): void {
     this.#ends.push(end);
   }
@@ -145,7 +145,8 @@ export class Stage {
   }
 
   async close(): Promise<void> {
-    for (const end of this.#ends.reverse()) await end();
+    // One that fails must not keep the others from their end.
+    await Promise.allSettled(this.#ends.reverse().map((end) => end()));
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
