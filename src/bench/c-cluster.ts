@@ -6,25 +6,21 @@ import { type BenchCluster, type ClusterOptions, NODES } from './bench-cluster.t
 import { Places } from './places.ts';
 import { FILL, TABLES, withClient } from './works.ts';
 
-/** The default of the library; more where the nodes are far apart, as its manual says. */
-const LATENCY_MS = 15;
 /** Entries that are kept before a snapshot, beside a threshold that is asked for. */
 const TRAILING = 256;
 
-/** Three nodes of C dqlite. */
+/** Three nodes of C dqlite with the library's own defaults. */
 export class CCluster implements BenchCluster {
   readonly name = 'C dqlite';
   readonly directories: string[] = [];
   readonly #program: string;
   readonly #places: Places;
-  readonly #latencyMs: number;
   readonly #snapshotEntries: number | undefined;
   readonly #children: ChildProcess[] = [];
 
   private constructor(program: string, places: Places, options: ClusterOptions) {
     this.#program = program;
     this.#places = places;
-    this.#latencyMs = Math.max(LATENCY_MS, Math.ceil(options.roundTripMs ?? 0));
     this.#snapshotEntries = options.snapshotEntries;
   }
 
@@ -94,10 +90,10 @@ export class CCluster implements BenchCluster {
 
   async restart(index: number): Promise<void> {
     const { address, bind } = this.#places.nodes[index] ?? { address: '', bind: '' };
-    const snapshots = [this.#snapshotEntries ?? 1_024, this.#snapshotEntries ? TRAILING : 8_192];
-    const numbers = [this.#latencyMs, ...snapshots].map(String);
+    const entries = this.#snapshotEntries;
+    const snapshots = entries === undefined ? [] : [String(entries), String(TRAILING)];
     const directory = this.directories[index] ?? '';
-    const child = spawn(this.#program, [`${index + 1}`, address, directory, ...numbers, bind], {
+    const child = spawn(this.#program, [`${index + 1}`, address, bind, directory, ...snapshots], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#children[index] = child;

@@ -49,8 +49,7 @@ export class LightClient {
 /** Compiles a node of C dqlite. Throws when there is no compiler or no libdqlite-dev. */
 export async function buildCNode(directory: string): Promise<string> {
   const program = `${directory}/c-node`;
-  const main = fileURLToPath(new URL('../../test/interop/c-node/main.c', import.meta.url));
-  await run('gcc', ['-O2', '-o', program, main, '-ldqlite']);
+  await run('gcc', ['-O2', '-o', program, source('c-node.c'), '-ldqlite']);
   return program;
 }
 

@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ClusterOptions } from './bench-cluster.ts';
 import { CCluster } from './c-cluster.ts';
 import type { PeerName } from './peer-name.ts';
 import { type PackageName, startPackage } from './peer-packages.ts';
@@ -60,9 +61,10 @@ export class Stage {
   }
 
   c(): Promise<CCluster | undefined> {
-    return this.optional('C dqlite', async () => {
-      this.demand('c-dqlite');
-      const cluster = await CCluster.start(await this.cNode(), `${this.directory}/c`);
+    return this.once('the C cluster', async () => {
+      const program = await this.optional('C dqlite', () => this.#wantedCNode());
+      if (program === undefined) return undefined;
+      const cluster = await CCluster.start(program, `${this.directory}/c`);
       this.atEnd(() => cluster.stop());
       const version = await cVersion(this.directory);
       this.#settings.set('C dqlite', () =>
@@ -75,9 +77,29 @@ export class Stage {
     });
   }
 
-  /** The program of a node of C dqlite. Throws when it cannot be built. */
-  cNode(): Promise<string> {
-    return this.once('c-node', () => buildCNode(this.directory));
+  /** A cluster of its own for rows that kill nodes or fill disks; kept under a name until the end. */
+  quorateFor(purpose: string, options: ClusterOptions = {}): Promise<QuorateCluster> {
+    return this.once(`quorate for ${purpose}`, async () => {
+      const cluster = await QuorateCluster.start(`${this.directory}/${purpose}-q`, options);
+      this.atEnd(() => cluster.stop());
+      return cluster;
+    });
+  }
+
+  cFor(purpose: string, options: ClusterOptions = {}): Promise<CCluster | undefined> {
+    return this.once(`C dqlite for ${purpose}`, async () => {
+      const program = await this.optional('C dqlite', () => this.#wantedCNode());
+      if (program === undefined) return undefined;
+      const cluster = await CCluster.start(program, `${this.directory}/${purpose}-c`, options);
+      this.atEnd(() => cluster.stop());
+      return cluster;
+    });
+  }
+
+  /** The program of a node of C dqlite. Throws when it cannot be built or was not asked for. */
+  async #wantedCNode(): Promise<string> {
+    this.demand('c-dqlite');
+    return await buildCNode(this.directory);
   }
 
   /** better-sqlite3 or libsql. */

@@ -1,0 +1,38 @@
+/*
+ * A node of C dqlite with the library's own defaults: c-node ID ADDRESS BIND DIRECTORY [SNAPSHOT_THRESHOLD SNAPSHOT_TRAILING].
+ * Serves until it is killed.
+ */
+#include <dqlite.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int fail(dqlite_node *node, const char *what)
+{
+	fprintf(stderr, "c-node: %s: %s\n", what, dqlite_node_errmsg(node));
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	dqlite_node *node;
+	if (argc != 5 && argc != 7) {
+		fprintf(stderr, "usage: c-node ID ADDRESS BIND DIRECTORY [THRESHOLD TRAILING]\n");
+		return 2;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	if (dqlite_node_create(strtoull(argv[1], NULL, 10), argv[2], argv[4], &node) != 0)
+		return fail(node, "create");
+	if (dqlite_node_set_bind_address(node, argv[3]) != 0)
+		return fail(node, "bind");
+	if (argc > 5 &&
+	    dqlite_node_set_snapshot_params(node, (unsigned)atoi(argv[5]), (unsigned)atoi(argv[6])) != 0)
+		return fail(node, "snapshot parameters");
+	if (dqlite_node_start(node) != 0)
+		return fail(node, "start");
+	printf("serves\n");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
