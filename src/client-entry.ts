@@ -7,6 +7,9 @@ export {
 export { type LogIndex, type Outcome, QuorateError, type Value } from './base/index.ts';
 export type * from './client/index.ts';
 export {
+  type Adoption,
+  type AdoptOptions,
+  adoptHistory,
   type BatchStep,
   batchMigration,
   type Check,
@@ -15,6 +18,7 @@ export {
   defineMigrations,
   type FolderFormat,
   type FolderOptions,
+  type HistoryTool,
   type LintFinding,
   lintMigrations,
   type MigrationPlan,
@@ -33,7 +37,9 @@ export {
   type Step,
   type StepHooks,
   type StepOptions,
+  type StepOrigin,
   sqlMigration,
   type TaskContext,
+  type TransactionHandle,
 } from './migrate/index.ts';
 export { sql } from './sql/index.ts';

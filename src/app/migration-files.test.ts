@@ -27,7 +27,65 @@ test('a directory on the disk becomes migrations with kinds, checksums and a nam
     { name: '0001_a', kind: 'expand', checksum: digestOf(sql) },
     expect.objectContaining({ name: '0002_b', kind: 'breaking' }),
   ]);
-  expect(migrations.step('0001_a')).toEqual(sqlMigration('0001_a', sql, { kind: 'expand' }));
+  // CRC-32 of the line without its end, as Flyway takes it, by another implementation.
+  const origin = {
+    version: '1',
+    when: undefined,
+    fileDigest: digestOf(sql),
+    flywayChecksum: -1081515749,
+  };
+  expect(migrations.step('0001_a')).toEqual(
+    sqlMigration('0001_a', sql, { kind: 'expand', origin }),
+  );
+});
+
+test('modules become migrations in code, with the digest of their file', async () => {
+  const text = 'export const kind = "expand";\nexport async function up(db) { await db("x"); }\n';
+  const directory = folder({
+    '2_b.mjs': 'export function up() {}',
+    '1_a.mjs': text,
+    '1_a.d.ts': '',
+    '3_c.cjs': 'exports.up = async () => {};',
+  });
+  const ran: string[] = [];
+  const handle = () => (sql: string) => ran.push(sql);
+  const { program, ...migrations } = await migrationsFromFolder(directory, { handle });
+  expect(migrations.namespace).toBe('app');
+  expect(program.manifest.entries).toEqual([
+    { name: '1_a', kind: 'expand', checksum: digestOf(`code 1_a source ${digestOf(text)}`) },
+    expect.objectContaining({ name: '2_b', kind: 'breaking' }),
+    expect.objectContaining({ name: '3_c', kind: 'breaking' }),
+  ]);
+});
+
+test.each([
+  ['no up', { '1_a.mjs': 'export const down = 1;' }, 'MIGRATION_FOLDER', /exports no function/],
+  [
+    'a kind',
+    { '1_a.mjs': 'export const kind = "data"; export function up() {}' },
+    'MIGRATION_FOLDER',
+    /its kind is data/,
+  ],
+  ['broken', { '1_a.mjs': 'export function {' }, 'MIGRATION_FOLDER', /cannot be loaded/],
+  [
+    'twice',
+    { '1_a.mjs': 'export function up() {}', '1_a.cjs': 'exports.up = () => {};' },
+    'MIGRATION_DUPLICATE',
+    /1_a.cjs and 1_a.mjs/,
+  ],
+])('modules that are refused: %s', async (_name, files, code, text) => {
+  await expect(migrationsFromFolder(folder(files))).rejects.toMatchObject({
+    ...{ code, message: expect.stringMatching(text) },
+  });
+});
+
+test('a module that wants a handle says so when it is to run', async () => {
+  const directory = folder({ '1_a.mjs': 'export function up() {}' });
+  const step = (await migrationsFromFolder(directory)).step('1_a');
+  const run = step?.step === 'code' ? step.run : undefined;
+  expect(run).toBeDefined();
+  const transaction = {} as Parameters<NonNullable<typeof run>>[0];
+  await expect(run?.(transaction)).rejects.toMatchObject({ code: 'BAD_MIGRATIONS' });
 });
 
 test('what cannot be a history is refused, with what to do', async () => {

@@ -1,25 +1,34 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { printable, QuorateError } from '../base/index.ts';
 import {
   defineMigrations,
   type FolderMigration,
   type FolderOptions,
-  type MigrationFiles,
+  holdsModules,
   type Migrations,
+  type ModuleFiles,
   readFolder,
+  readModules,
   type StepOrigin,
   sqlMigration,
+  type TransactionHandle,
 } from '../migrate/index.ts';
 
 /** Migrations on the disks of this machine. */
-export const migrationFiles: MigrationFiles = {
+export const migrationFiles: ModuleFiles = {
   list: (directory) => readdir(directory),
   read: (path) => readFile(path),
+  load: loadModule,
 };
 
-export interface MigrationsFromFolderOptions extends FolderOptions {
+export interface MigrationsFromFolderOptions extends Omit<FolderOptions, 'format'> {
+  /** Default 'auto'. 'modules': files that export `up`, of Kysely, Knex or Umzug. */
+  readonly format?: FolderOptions['format'] | 'modules' | undefined;
+  /** Of modules: makes what `up` is called with, such as a query builder on the transaction. */
+  readonly handle?: TransactionHandle | undefined;
   /** The line of migrations that the directory is. Default 'app'. */
   readonly namespace?: string | undefined;
 }
@@ -31,9 +40,14 @@ export interface MigrationsFromFolderOptions extends FolderOptions {
  */
 export async function migrationsFromFolder(
   directory: string,
-  { namespace, ...options }: MigrationsFromFolderOptions = {},
+  { namespace, handle, format = 'auto', gaps }: MigrationsFromFolderOptions = {},
 ): Promise<Migrations> {
-  const folder = await readFolder(migrationFiles, directory, options);
+  const modules = format === 'auto' && (await holdsModules(migrationFiles, directory));
+  if (format === 'modules' || modules) {
+    const entries = await readModules(migrationFiles, directory, handle);
+    return defineMigrations({ namespace, entries });
+  }
+  const folder = await readFolder(migrationFiles, directory, { format, gaps });
   const [again] = folder.repeatable;
   if (again !== undefined) {
     throw new QuorateError(
@@ -51,6 +65,19 @@ export async function migrationsFromFolder(
       );
     }),
   });
+}
+
+async function loadModule(path: string): Promise<unknown> {
+  try {
+    return await import(pathToFileURL(resolve(path)).href);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    const what =
+      code === 'ERR_UNKNOWN_FILE_EXTENSION'
+        ? 'is TypeScript, which this version of Node.js does not run: build it first and name the directory of the .js files, or use Node.js 22.18 or newer'
+        : `cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new QuorateError('MIGRATION_FOLDER', printable(`${path} ${what}`), { cause });
+  }
 }
 
 function originOf({

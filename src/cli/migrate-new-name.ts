@@ -5,7 +5,7 @@ export const NEW_FORMATS = ['plain', 'golang-migrate', 'goose', 'flyway', 'prism
 
 export type NewFormat = (typeof NEW_FORMATS)[number];
 
-export function isNewFormat(format: FolderFormat): format is NewFormat {
+export function isNewFormat(format: FolderFormat | 'modules'): format is NewFormat {
   return NEW_FORMATS.some((each) => each === format);
 }
 

@@ -52,6 +52,12 @@ async function runNew(input: CommandInput): Promise<number> {
   const directory = requiredOption(input, 'migrations');
   const names = await namesIn(directory);
   const wanted = formatOf(input) ?? (await formatIn(directory, names, input.values.gaps === true));
+  if (wanted === 'modules') {
+    throw new QuorateError(
+      'MIGRATION_FOLDER',
+      `modules are made by their own tool; this command writes ${NEW_FORMATS.join(', ')}`,
+    );
+  }
   if (!isNewFormat(wanted)) {
     throw new QuorateError(
       'MIGRATION_FOLDER',

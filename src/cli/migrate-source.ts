@@ -12,6 +12,8 @@ import {
   UsageError,
 } from './command.ts';
 
+const FORMATS = [...FOLDER_FORMATS, 'modules'] as const;
+
 /** Where migrations are declared: options of every command that needs to know them. */
 export const SOURCE_OPTIONS = {
   migrations: {
@@ -23,7 +25,7 @@ export const SOURCE_OPTIONS = {
   format: {
     type: 'string',
     value: 'NAME',
-    help: `layout of the directory: ${FOLDER_FORMATS.join(', ')}`,
+    help: `layout of the directory: ${FORMATS.join(', ')}`,
   },
   gaps: { type: 'boolean', help: 'the numbers in the directory may have gaps' },
 } as const satisfies Readonly<Record<string, OptionConfig>>;
@@ -47,12 +49,12 @@ export async function declaredMigrations(input: CommandInput): Promise<readonly 
   throw new UsageError(`${printable(path)} has no namespace "${namespace}", only ${names}`);
 }
 
-export function formatOf(input: CommandInput): FolderFormat | undefined {
+export function formatOf(input: CommandInput): FolderFormat | 'modules' | undefined {
   const text = textOption(input, 'format');
   if (text === undefined) return undefined;
-  const format = FOLDER_FORMATS.find((each) => each === text);
+  const format = FORMATS.find((each) => each === text);
   if (format === undefined) {
-    throw new UsageError(`--format must be one of ${FOLDER_FORMATS.join(', ')}`);
+    throw new UsageError(`--format must be one of ${FORMATS.join(', ')}`);
   }
   return format;
 }

@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { baselineCommand } from './migrate-baseline.ts';
 import { decisionCommands } from './migrate-decide.ts';
 import { newCommand } from './migrate-new.ts';
 import { lintCommand, planCommand } from './migrate-plan.ts';
@@ -19,6 +20,7 @@ const MIGRATE_COMMANDS: readonly Command[] = [
   lintCommand,
   verifyCommand,
   newCommand,
+  baselineCommand,
   ...decisionCommands,
 ];
 

@@ -177,6 +177,10 @@ export function checksumOf(step: Step): string {
     case 'batch':
       return backfillChecksum({ ...step, step: step.run });
     case 'code':
-      return digestOf(`code ${step.name} revision ${step.revision}`);
+      return digestOf(
+        step.source === undefined
+          ? `code ${step.name} revision ${step.revision}`
+          : `code ${step.name} source ${step.source}`,
+      );
   }
 }

@@ -19,6 +19,12 @@ export { HISTORY_TOOLS, type HistoryTool } from './foreign-history.ts';
 export { allowedNames, type Goal, goalState, hasApplied } from './goal.ts';
 export { lintMigrations } from './lint.ts';
 export type { LintCode, LintFinding } from './lint-finding.ts';
+export {
+  holdsModules,
+  type ModuleFiles,
+  readModules,
+  type TransactionHandle,
+} from './module-folder.ts';
 export { type NodeTask, nodeTask, type TaskContext } from './node-task.ts';
 export { openSchema, type SchemaIdentity, type SchemaPlatform } from './open-schema.ts';
 export { asOperator, type Decision, operate } from './operate.ts';

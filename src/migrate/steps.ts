@@ -81,6 +81,8 @@ export interface CodeStep extends Common {
   readonly step: 'code';
   /** Counts changes of the function: its text is no part of the checksum, since bundlers change it. */
   readonly revision: number;
+  /** SHA-256 of the file that it came from, in 64 digits: counts instead of `revision`. */
+  readonly source?: string | undefined;
   /** It is rolled back when no statement arrives for so long, in ms. Default 5 000. */
   readonly idleMs?: number | undefined;
   readonly run: (transaction: Transaction) => Promise<void>;
