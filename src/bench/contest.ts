@@ -1,6 +1,6 @@
 import { type Figures, median, rateOf } from './figures.ts';
 import { appendedBytes, logExtent } from './log-bytes.ts';
-import { deviceWrites, type SystemUse, systemUse } from './process-io.ts';
+import { deviceUse, type SystemUse, systemUse } from './process-io.ts';
 
 /** One who takes part in a row of the table. */
 export interface Contestant {
@@ -15,11 +15,13 @@ export interface Contestant {
 /** What a run used, its servers together. NaN where it cannot be counted. */
 export interface Use {
   readonly cpuSeconds: number;
+  /** As the kernel accounts it to the processes; see SystemUse. */
   readonly writtenBytes: number;
   /** Appended to logs, without what was only allocated. */
   readonly logBytes: number;
   /** Writes and flushes that the disk completed meanwhile. */
   readonly deviceWrites: number;
+  readonly deviceBytes: number;
 }
 
 /** A run with what it used. */
@@ -57,11 +59,11 @@ export async function contest(
 /** Begins to count; the answer says what was used since. */
 function meter({ pids, directories }: Contestant, disk: string): () => Use {
   const logs = directories.map((directory) => ({ directory, extent: logExtent(directory) }));
-  const device = deviceWrites(disk);
+  const device = deviceUse(disk);
   const before = systemUse(pids);
   return () => {
     const after = systemUse(pids);
-    const deviceNow = deviceWrites(disk);
+    const deviceNow = deviceUse(disk);
     const logBytes = logs
       .map(({ directory, extent }) => appendedBytes(extent, logExtent(directory)))
       .reduce<number>((sum, bytes) => sum + (bytes ?? Number.NaN), 0);
@@ -70,7 +72,8 @@ function meter({ pids, directories }: Contestant, disk: string): () => Use {
     return {
       ...{ cpuSeconds: difference('cpuSeconds'), writtenBytes: difference('writtenBytes') },
       logBytes: directories.length === 0 ? Number.NaN : logBytes,
-      deviceWrites: (deviceNow ?? Number.NaN) - (device ?? Number.NaN),
+      deviceWrites: (deviceNow?.writes ?? Number.NaN) - (device?.writes ?? Number.NaN),
+      deviceBytes: (deviceNow?.bytes ?? Number.NaN) - (device?.bytes ?? Number.NaN),
     };
   };
 }

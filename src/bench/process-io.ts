@@ -3,7 +3,10 @@ import { readFileSync, statSync } from 'node:fs';
 /** What processes have used, counted by the operating system; Linux only. */
 export interface SystemUse {
   readonly cpuSeconds: number;
-  /** Sent to the storage layer, as the kernel accounts it: whole blocks, with those written ahead of use. */
+  /**
+   * Made dirty or written past the cache, as the kernel accounts it: with what is only allocated, and since large folios up to 2 MB for a
+   * write of 4 KB.
+   */
   readonly writtenBytes: number;
   readonly residentBytes: number;
 }
@@ -37,19 +40,30 @@ function useOf(pid: number): SystemUse {
   };
 }
 
+/** What the disk of a directory has completed, for whomever. */
+export interface DeviceUse {
+  /** With flushes. */
+  readonly writes: number;
+  readonly bytes: number;
+}
+
+const SECTOR = 512;
+
 /**
- * Writes and flushes that the disk of a directory has completed, for whomever: synced calls of different kinds (O_DSYNC, RWF_DSYNC,
- * fdatasync) all end as such, while only what is not synced is merged or put off. Right only while nothing else writes. Undefined where
- * there is no /proc/diskstats with this disk.
+ * Synced calls of different kinds (O_DSYNC, RWF_DSYNC, fdatasync) all end as writes of the disk, while only what is not synced is merged
+ * or put off. Right only while nothing else writes. Undefined where there is no /proc/diskstats with this disk.
  */
-export function deviceWrites(directory: string): number | undefined {
+export function deviceUse(directory: string): DeviceUse | undefined {
   try {
     const { dev } = statSync(directory);
     const [major, minor] = [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)];
     for (const line of readFileSync('/proc/diskstats', 'utf8').split('\n')) {
       const fields = line.trim().split(/\s+/);
       if (Number(fields[0]) !== major || Number(fields[1]) !== minor) continue;
-      return Number(fields[7]) + Number(fields[18] ?? 0);
+      return {
+        writes: Number(fields[7]) + Number(fields[18] ?? 0),
+        bytes: Number(fields[9]) * SECTOR,
+      };
     }
   } catch {
     // Not Linux.

@@ -11,7 +11,7 @@ export interface Outcome {
 }
 
 const COLUMNS = ['work', 'who', 'each s', 'spread', 'p50', 'p99', 'p99.9', 'busy'];
-const USED = ['log bytes', 'written bytes', 'disk writes', 'cpu us'];
+const USED = ['log bytes', 'disk bytes', 'disk writes', 'cpu us'];
 
 /**
  * The table as Markdown: medians; spread is that of the rates; busy, bytes, disk writes and processor time are for each operation, of
@@ -65,7 +65,7 @@ function used(result: Result): string[] {
     medianOf(result, ({ use, figures }) => use[figure] / figures.operations);
   const busy = medianOf(result, ({ figures }) => figures.busy / figures.operations);
   return [
-    ...[busy === 0 ? '' : short(busy), short(each('logBytes')), short(each('writtenBytes'))],
+    ...[busy === 0 ? '' : short(busy), short(each('logBytes')), short(each('deviceBytes'))],
     ...[short(each('deviceWrites')), short(each('cpuSeconds') * 1e6)],
   ];
 }
