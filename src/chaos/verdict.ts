@@ -10,6 +10,8 @@ export async function restore(fleet: Fleet): Promise<void> {
   for (const machine of fleet.machines) {
     machine.process.resume();
     machine.disk?.relieve();
+    // C 1.11 may take what it is sent and answer nobody, until somebody starts it again.
+    if (machine.kind === 'c') await machine.process.stop('SIGKILL');
   }
   await Promise.all(
     fleet.machines
