@@ -131,6 +131,11 @@ export interface Connection {
   prepareAt(text: Uint8Array, offset: number): Prepared;
   /** Runs all statements of `sql`, dropping rows. For tests and set-up. */
   execute(sql: string): void;
+  /**
+   * Writes everything the open transaction has changed into the write set, as COMMIT would, and leaves the transaction open.
+   * Returns the number of pages that a COMMIT now would change. Throws what the COMMIT would fail with, and does then what it would do.
+   */
+  flush(): number;
   /** Ends the running statement as soon as possible; for use by hooks and between steps. */
   interrupt(): void;
   /** sqlite3_limit: sets when `value` ≥ 0; returns the earlier value. `id` as SQLITE_LIMIT_*. */

@@ -23,6 +23,8 @@ export class FileHandle {
   /** Something was written since the last commit, even if all of it was dropped as unchanged. */
   dirty = false;
   refusal: Refusal | undefined;
+  /** A COMMIT is run for the pages it writes: it stops before it commits. */
+  flushing = false;
   /** The connection sets itself up: pragmas go to SQLite unseen. */
   configuring = true;
 

@@ -258,6 +258,8 @@ export class PageVfs {
     if (Math.max(set.count, growth) > this.#transactionPages) return this.#tooLarge(file);
     // A database that shrinks is cut off between this point and the commit.
     if (!this.#isSound(file, false)) return SQLITE.CORRUPT;
+    // All pages are here; BUSY is the one code after which SQLite keeps the transaction open.
+    if (file.flushing) return SQLITE.BUSY;
     return file.hooks.beforeCommit?.() ?? SQLITE.OK;
   }
 

@@ -335,6 +335,29 @@ export class SqliteConnection implements Connection {
     this.#freeScript();
   }
 
+  flush(): number {
+    const { file } = this;
+    const { store } = file;
+    assert(store !== undefined && file.writing, 'no write transaction is open');
+    file.flushing = true;
+    try {
+      this.execute('COMMIT');
+      // Nothing was written, so that nobody was asked.
+      assert(!this.autocommit, 'there was nothing to flush');
+    } catch (error) {
+      if (!(error instanceof QuorateError) || error.rawCode !== SQLITE.BUSY) throw error;
+    } finally {
+      file.flushing = false;
+    }
+    const { writeSet } = store;
+    let growth = 0;
+    // Pages by which the database grows travel even when SQLite did not write them (M10).
+    for (let page = (file.pin?.version.pages ?? 0) + 1; page <= writeSet.pages; page++) {
+      if (writeSet.find(page) === 0) growth++;
+    }
+    return writeSet.count + growth;
+  }
+
   interrupt(): void {
     this.#exports.sqlite3_interrupt(this.#open);
   }

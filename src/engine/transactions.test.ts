@@ -455,3 +455,35 @@ describe('random operations against a model', () => {
     expectSound(k);
   });
 });
+
+describe('a flush', () => {
+  test('counts the pages that the COMMIT changes, and leaves the transaction open', () => {
+    const k = withTable(50);
+    k.writer.execute('begin immediate');
+    k.writer.execute('create table u(x); create index ux on u(x); update t set b = 1 where a = 7');
+    expect(k.store.writeSet.count).toBe(0);
+    k.writer.flush();
+    expect(k.writer.autocommit).toBe(false);
+    k.writer.execute('insert into u values (1)');
+    const pages = k.writer.flush();
+    expect(pages).toBeGreaterThanOrEqual(4);
+    k.writer.execute('commit');
+    k.seal();
+    expect(k.pending[0].seal.pageNumbers.length).toBe(pages);
+    expect(one(k.writer, 'select count(*) from u')).toBe(1);
+    expectSound(k);
+  });
+
+  test('is undone by a rollback, and fails as the COMMIT would', () => {
+    const k = withTable(50);
+    k.writer.execute('begin; delete from t');
+    k.writer.flush();
+    k.writer.execute('rollback');
+    expect(one(k.writer, 'select count(*) from t')).toBe(50);
+    k.write('create table c(t references t(a) deferrable initially deferred)');
+    k.writer.execute('begin; insert into c values (99)');
+    expect(codeOf(() => k.writer.flush())).toBe(787);
+    k.writer.execute('rollback');
+    expectSound(k);
+  });
+});

@@ -231,9 +231,8 @@ class OrderedRehearsal {
     this.#transaction(() => {
       const transaction = this.#begin(entry, step, script);
       transaction.run(script);
-      result.pages = this.#overlay.store.writeSet.count;
       result.statements = script.statements.length;
-      transaction.finish(script, result.statements, result.pages, this.#clock.wallMs());
+      result.pages = transaction.finish(script, result.statements, this.#clock.wallMs()).pages;
     });
     return true;
   }
@@ -250,8 +249,7 @@ class OrderedRehearsal {
         return false;
       }
       const transaction = this.#begin(entry, step, undefined);
-      result.pages = this.#overlay.store.writeSet.count;
-      transaction.finish(NO_SCRIPT, 0, result.pages, this.#clock.wallMs());
+      result.pages = transaction.finish(NO_SCRIPT, 0, this.#clock.wallMs()).pages;
       return true;
     });
   }

@@ -124,7 +124,7 @@ export function baseline(
   let version = 0;
   for (const entry of entries.slice(0, last + 1)) {
     const claim = { run: 'baseline', by, release: reason };
-    const times = { startedMs: nowMs, finishedMs: nowMs, pages: 0, before: fingerprint };
+    const times = { startedMs: nowMs, finishedMs: nowMs, before: fingerprint };
     version = record(store, program, entry, claim, times);
   }
   return { version };

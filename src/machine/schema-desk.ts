@@ -178,10 +178,9 @@ export class SchemaDesk {
           ...([store, request, program, entry, request.options, startedMs, script] as const),
         );
         transaction.run(script);
-        const pages = database.store.writeSet.count;
         const count = script.statements.length;
         const nowMs = this.#core.clock.wallMs();
-        return transaction.finish(script, count, pages, nowMs);
+        return transaction.finish(script, count, nowMs);
       }),
     );
   }
@@ -204,8 +203,7 @@ export class SchemaDesk {
         const transaction = new SchemaTransaction(
           ...([store, request, program, entry, options, startedMs, undefined] as const),
         );
-        const pages = database.store.writeSet.count;
-        const applied = transaction.finish(NO_SCRIPT, 0, pages, this.#core.clock.wallMs());
+        const applied = transaction.finish(NO_SCRIPT, 0, this.#core.clock.wallMs());
         return { ...applied, ...before };
       }),
     );
@@ -466,8 +464,7 @@ export class SchemaDesk {
     try {
       this.#core.guard.run(job, () => {
         home.privileged = true;
-        const pages = database.store.writeSet.count;
-        answer = migration.transaction.finish(ANY_SCRIPT, 0, pages, this.#core.clock.wallMs());
+        answer = migration.transaction.finish(ANY_SCRIPT, 0, this.#core.clock.wallMs());
         home.execute('COMMIT');
       });
     } catch (error) {

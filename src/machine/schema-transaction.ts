@@ -4,10 +4,13 @@ import { schemaFingerprint } from './schema-fingerprint.ts';
 import { FINGERPRINT } from './schema-readiness.ts';
 import { runChecks, SafetyNet } from './schema-safety.ts';
 import type { SchemaScript } from './schema-script.ts';
+import type { SchemaSql } from './schema-sql.ts';
 import { SchemaStore } from './schema-store.ts';
 import { TableObjects } from './schema-table-objects.ts';
 
 const SNIPPET_CHARACTERS = 120;
+/** How often pages are counted again because the record itself has grown. */
+const COUNTS_MAX = 3;
 
 /** What a migration says about itself once it is applied. */
 export interface MigrationReport {
@@ -85,16 +88,16 @@ export class SchemaTransaction {
   finish(
     script: Pick<SchemaScript, 'definesSchema' | 'renames'>,
     statements: number,
-    pages: number,
     nowMs: number,
   ): MigrationReport {
     const { sql } = this.#store;
     this.#net.check(script.definesSchema, script.renames);
     runChecks(sql, this.#options.after, 'after');
     const version = record(this.#store, this.program, this.entry, this.claim, {
-      ...{ startedMs: this.#startedMs, finishedMs: nowMs, pages },
+      ...{ startedMs: this.#startedMs, finishedMs: nowMs },
       before: this.#fingerprint,
     });
+    const pages = recordPages(sql);
     const ms = Math.max(0, nowMs - this.#startedMs);
     return { outcome: 'applied', name: this.entry.name, version, statements, pages, ms };
   }
@@ -103,7 +106,6 @@ export class SchemaTransaction {
 interface Recorded {
   readonly startedMs: number;
   readonly finishedMs: number;
-  readonly pages: number;
   readonly before: string;
 }
 
@@ -113,7 +115,7 @@ export function record(
   program: Program,
   entry: ManifestEntry,
   claim: Pick<MigrationClaim, 'run' | 'by' | 'release'>,
-  { startedMs, finishedMs, pages, before }: Recorded,
+  { startedMs, finishedMs, before }: Recorded,
 ): number {
   const { sql } = store;
   const state = store.state();
@@ -131,9 +133,9 @@ export function record(
   const fingerprint = schemaFingerprint(sql);
   sql.rows(
     `insert into __quorate_schema_history (ns, version, name, kind, checksum, chain, run_id, direction, by_participant, release,
-     started_ms, finished_ms, pages, fp_before, fp_after) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'up', ?8, ?9, ?10, ?11, ?12, ?13, ?14)`,
+     started_ms, finished_ms, pages, fp_before, fp_after) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'up', ?8, ?9, ?10, ?11, 0, ?12, ?13)`,
     ...[store.namespace, ordinal ?? 0, entry.name, entry.kind, entry.checksum, chain],
-    ...[claim.run, claim.by, claim.release, startedMs, finishedMs, pages, before, fingerprint],
+    ...[claim.run, claim.by, claim.release, startedMs, finishedMs, before, fingerprint],
   );
   store.putState({
     ...state,
@@ -145,6 +147,24 @@ export function record(
   store.forgetJob(entry.name);
   SchemaStore.touch(sql);
   return version;
+}
+
+/**
+ * Writes into the newest row of the history how many pages the transaction changes, that row and all that is recorded with it included.
+ * Throws what the COMMIT would fail with, TX_TOO_LARGE above all.
+ */
+function recordPages({ connection }: SchemaSql): number {
+  let pages = connection.flush();
+  for (let i = 0; i < COUNTS_MAX; i++) {
+    connection.execute(
+      `update __quorate_schema_history set pages = ${pages} where seq = (select max(seq) from __quorate_schema_history)`,
+    );
+    const counted = connection.flush();
+    // The longer number may have split the page that holds it.
+    if (counted === pages) break;
+    pages = counted;
+  }
+  return pages;
 }
 
 /** A setting without an operator's name: the engine's own. */

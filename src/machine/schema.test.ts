@@ -71,6 +71,27 @@ describe('requests about the schema', () => {
     expect(again.answer).toMatchObject({ outcome: 'already', version: 1, run: 'run-1' });
   });
 
+  it('the history and the answer tell the pages of the entry, also while SQLite has written none', () => {
+    const cluster = new SchemaCluster();
+    const code: Step = { name: '0002_code', kind: 'expand', sql: '' };
+    const release = new Release(ONE, code);
+    cluster.register('1', release);
+    const pages = () => {
+      const history = 'select pages from __quorate_schema_history order by seq desc limit 1';
+      const bytes = cluster.world.seals.at(-1)?.command.length ?? 0;
+      return [cluster.look(history), Math.floor(bytes / 4096)];
+    };
+    const { answer } = cluster.migrate(release, ONE.name);
+    expect(Number(answer.pages)).toBeGreaterThanOrEqual(4);
+    expect(pages()).toEqual([answer.pages, answer.pages]);
+    const session = { session: 7 };
+    expect(cluster.begin(release, code.name, session).code).toBe('done');
+    cluster.world.run('create table made(x)', [], session);
+    const ended = cluster.ask({ op: 'end', run: 'run-1' }, session);
+    expect(Number(ended.answer.pages)).toBeGreaterThanOrEqual(4);
+    expect(pages()).toEqual([ended.answer.pages, ended.answer.pages]);
+  });
+
   it('a failing migration leaves nothing, names its statement, and is stuck after three attempts', () => {
     const cluster = new SchemaCluster();
     const bad = new Release({ ...ONE, sql: 'create table a(x); insert into b values (1);' });
