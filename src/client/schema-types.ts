@@ -102,7 +102,7 @@ export interface NamespaceReport {
 /** The schema of a database, as a program that takes part in its migrations sees it. */
 export interface Schema extends AsyncDisposable {
   /**
-   * Resolves when the program may use the database. Throws QuorateError: SCHEMA_TOO_NEW, SCHEMA_DIVERGED, SCHEMA_EPOCH_GAP, what a migration
+   * Resolves when the program may use the database. Throws QuorateError: SCHEMA_TOO_NEW, SCHEMA_DIVERGED, SCHEMA_EPOCH_GAP, MIGRATION_OUT_OF_ORDER, what a migration
    * failed with, CLOSED.
    */
   ready(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;

@@ -132,7 +132,7 @@ describe('edited history', () => {
     const { cluster } = applied();
     const hotfix: Step = { name: '0001_hotfix', kind: 'expand', sql: 'create table h(a)' };
     const merged = cluster.register('2', new Release(ONE, hotfix, TWO, DROP));
-    expect(merged.code).toBe('SCHEMA_DIVERGED');
+    expect(merged.code).toBe('MIGRATION_OUT_OF_ORDER');
     expect(merged.answer.message).toMatch(/0001_hotfix stands before 0002.*move it behind/);
     const renumbered = new Release(ONE, TWO, DROP, { ...hotfix, name: '0004_hotfix' });
     expect(cluster.register('2', renumbered).code).toBe('done');

@@ -56,7 +56,8 @@ export function report(sql: SchemaSql, program: Program): NamespaceReport {
 
 /**
  * Enters a participant with what its code knows, serialised with all migrations: it is in before a barrier is evaluated, or sees what was applied.
- * Writes nothing when everything is known already. Throws SCHEMA_TOO_NEW, SCHEMA_DIVERGED, SCHEMA_EPOCH_GAP, PARTICIPANT_CONFLICT.
+ * Writes nothing when everything is known already. Throws SCHEMA_TOO_NEW, SCHEMA_DIVERGED,
+ * MIGRATION_OUT_OF_ORDER, SCHEMA_EPOCH_GAP, PARTICIPANT_CONFLICT.
  */
 export function register(
   sql: SchemaSql,

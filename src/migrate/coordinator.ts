@@ -33,6 +33,8 @@ const LEAVE_MS = 2_000;
 const FINAL = new Set([
   ...['SCHEMA_TOO_NEW', 'SCHEMA_DIVERGED', 'SCHEMA_EPOCH_GAP', 'BAD_MIGRATIONS'],
   'PARTICIPANT_CONFLICT',
+  // Of a registration: a list into which something was inserted.
+  'MIGRATION_OUT_OF_ORDER',
 ]);
 /** In the way of a migration, and may pass. */
 const PASSING = new Set([
@@ -129,7 +131,7 @@ export class Coordinator {
 
   /**
    * Resolves when the program may use the database. Throws what makes waiting senseless: SCHEMA_TOO_NEW, SCHEMA_DIVERGED, SCHEMA_EPOCH_GAP,
-   * what a migration failed with, and CLOSED.
+   * MIGRATION_OUT_OF_ORDER, what a migration failed with, and CLOSED.
    */
   async ready(signal?: AbortSignal): Promise<void> {
     this.start();

@@ -88,6 +88,14 @@ test('a build that would be refused is told which migration, when, by whom, and 
     expect(await ask(R1)).toMatch(
       /^SCHEMA_TOO_NEW: 0003_off was applied at \d{4}-.* by a of release 2.0.0 .* deploy release 2.0.0/,
     );
+    const inserted = defineMigrations({
+      entries: [ONE, sqlMigration('0001_hotfix', 'create table h (x)', { kind: 'expand' }), TWO],
+    });
+    expect(await ask(inserted)).toMatch(
+      /^MIGRATION_OUT_OF_ORDER: 0001_hotfix stands before 0002_b, .* move it behind/,
+    );
+    const late = new Copy(world, 'late', inserted);
+    await expect(late.schema.ready()).rejects.toMatchObject({ code: 'MIGRATION_OUT_OF_ORDER' });
     const squashed = defineMigrations({ base: R3.baseAt('0004_break', '3.1.0'), entries: [] });
     expect(await ask(squashed)).toMatch(
       /^SCHEMA_EPOCH_GAP: .* version 2 \(0002_b, applied at \d{4}-.* by a of release 2.0.0\), .* deploy release 3.1.0 first/,

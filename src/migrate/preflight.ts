@@ -44,6 +44,7 @@ const REFUSED = new Set([
   'SCHEMA_DIVERGED',
   'SCHEMA_EPOCH_GAP',
   'CHECKSUM_MISMATCH',
+  'MIGRATION_OUT_OF_ORDER',
 ]);
 
 /**

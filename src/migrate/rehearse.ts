@@ -63,7 +63,7 @@ async function planOf(
   const rehearsal = dryRun && !refused ? await rehearsed(database, migrations, call) : undefined;
   const pending = new Set(report.pending.map(({ name }) => name));
   const findings = [
-    ...(refused && report.code === 'SCHEMA_DIVERGED' ? [edited(report)] : []),
+    ...(refused ? historyFindings(report) : []),
     ...lintMigrations(migrations).filter(({ migration }) => refused || pending.has(migration)),
     ...(rehearsal === undefined ? [] : rehearsalFindings(rehearsal)),
   ];
@@ -72,11 +72,13 @@ async function planOf(
   return { ...report, findings, rehearsal, ok };
 }
 
-function edited({ namespace, reason }: PreflightReport): LintFinding {
-  return {
-    ...{ code: 'O2', level: 'error', migration: namespace, statement: undefined, text: reason },
-    fix: 'put back what was applied; add what is new at the end',
-  };
+/** What keeps a build from a database for its order or its texts. */
+function historyFindings({ namespace, code, reason }: PreflightReport): LintFinding[] {
+  const common = { level: 'error', migration: namespace, statement: undefined } as const;
+  const fix = 'put back what was applied; add what is new at the end';
+  if (code === 'MIGRATION_OUT_OF_ORDER') return [{ ...common, code: 'O1', text: reason, fix }];
+  if (code === 'SCHEMA_DIVERGED') return [{ ...common, code: 'O2', text: reason, fix }];
+  return [];
 }
 
 async function rehearsed(

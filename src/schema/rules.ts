@@ -3,7 +3,12 @@ import type { AppliedMigration, SchemaState } from './state.ts';
 
 /** Why a program may not use a database, or not yet. */
 export interface Unfit {
-  readonly code: 'SCHEMA_TOO_NEW' | 'SCHEMA_TOO_OLD' | 'SCHEMA_DIVERGED' | 'SCHEMA_EPOCH_GAP';
+  readonly code:
+    | 'SCHEMA_TOO_NEW'
+    | 'SCHEMA_TOO_OLD'
+    | 'SCHEMA_DIVERGED'
+    | 'SCHEMA_EPOCH_GAP'
+    | 'MIGRATION_OUT_OF_ORDER';
   readonly message: string;
   /** The migration that decides it. */
   readonly migration?: string | undefined;
@@ -135,7 +140,7 @@ function different(
 /** As a branch does that was merged late: it would never be applied. */
 function insertedBefore(own: ManifestEntry, applied: AppliedMigration): Unfit {
   return {
-    code: 'SCHEMA_DIVERGED',
+    code: 'MIGRATION_OUT_OF_ORDER',
     migration: own.name,
     message:
       `${own.name} stands before ${applied.name}, which was applied ${origin(applied)} without it: ` +
