@@ -1,4 +1,4 @@
-import type { BenchCluster } from './bench-cluster.ts';
+import type { BenchCluster, ClusterOptions } from './bench-cluster.ts';
 import type { Figures } from './figures.ts';
 import type { Scale } from './probe.ts';
 import { systemUse } from './process-io.ts';
@@ -35,15 +35,26 @@ export class Growth {
     this.#scale = scale;
   }
 
-  static async quorate(stage: Stage, scale: Scale): Promise<Growth> {
-    return await stage.once('growth of quorate', async () => {
-      return new Growth(await stage.quorateFor('growth'), stage, scale);
+  /** `purpose`: a name for the cluster, which is kept under it. */
+  static async quorate(
+    stage: Stage,
+    scale: Scale,
+    purpose = 'growth',
+    options: ClusterOptions = {},
+  ): Promise<Growth> {
+    return await stage.once(`${purpose} of quorate`, async () => {
+      return new Growth(await stage.quorateFor(purpose, options), stage, scale);
     });
   }
 
-  static async c(stage: Stage, scale: Scale): Promise<Growth | undefined> {
-    return await stage.once('growth of C dqlite', async () => {
-      const cluster = await stage.cFor('growth');
+  static async c(
+    stage: Stage,
+    scale: Scale,
+    purpose = 'growth',
+    options: ClusterOptions = {},
+  ): Promise<Growth | undefined> {
+    return await stage.once(`${purpose} of C dqlite`, async () => {
+      const cluster = await stage.cFor(purpose, options);
       return cluster === undefined ? undefined : new Growth(cluster, stage, scale);
     });
   }
