@@ -8,7 +8,7 @@ const UNUSED_MAX = 100;
 
 /**
  * Keeps the tables of participants small: they grow with every start of a client that did not close, and with every release. Who is forgotten
- * and lives all the same is told SCHEMA_UNREGISTERED and registers again.
+ * and lives all the same is told SCHEMA_UNREGISTERED and registers again. An exclusion is not forgotten by time, only when there are too many.
  */
 export function forget(
   sql: SchemaSql,
@@ -17,14 +17,16 @@ export function forget(
   clientsMax: number,
 ): void {
   const rows = sql.rows(
-    'select id, ns, kind, seen_ms from __quorate_schema_member order by seen_ms, id',
+    "select id, ns, kind, seen_ms, state = 'excluded' from __quorate_schema_member order by 5, seen_ms, id",
   );
   let excess = rows.length - clientsMax;
-  for (const [id, namespace, kind, seen] of rows) {
+  for (const [id, namespace, kind, seen, excluded] of rows) {
     const gone =
       kind === 'node' ? presence.members?.has(text(id)) === false : !presence.heard(text(id));
     // A row says when something of it changed last, which for a living client is long ago: it must be silent as well.
-    if (!gone || (nowMs - Number(seen) < SILENCE_MS && excess <= 0)) continue;
+    // Whoever was excluded and came back with the code it was excluded with would count again.
+    const isKept = Number(excluded) === 1 || nowMs - Number(seen) < SILENCE_MS;
+    if (!gone || (isKept && excess <= 0)) continue;
     sql.rows('delete from __quorate_schema_member where id = ?1 and ns = ?2', id, namespace);
     excess--;
   }

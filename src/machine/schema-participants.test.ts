@@ -79,6 +79,46 @@ describe('tables of participants stay small', () => {
     expect(members(cluster)).toBe('a b d');
   });
 
+  it('an exclusion outlasts silence and an orderly end: until other code comes, or an operator lets it in', () => {
+    const cluster = new SchemaCluster();
+    const { world } = cluster;
+    const states = () =>
+      cluster.look("select group_concat(id || ':' || state, ' ') from __quorate_schema_member");
+    world.send({ kind: 'members', ids: ['1', '2'] });
+    for (const id of ['1', '2']) cluster.register(id, OLD);
+    cluster.enter(client('c'), OLD);
+    for (const id of ['2', 'c']) expect(cluster.control('exclude', id).code).toBe('done');
+    world.send({ kind: 'members', ids: ['1'] });
+    world.clock.advance(WEEK_MS + 1);
+    cluster.enter(client('new'), OLD);
+    expect(states()).toBe('1:active 2:excluded c:excluded new:active');
+    expect(cluster.ask({ op: 'leave', id: 'c', boot: 'b' }).answer).toEqual({ left: true });
+    cluster.enter({ ...client('c'), boot: 'b2' }, OLD);
+    expect(states()).toBe('1:active 2:excluded c:excluded new:active');
+    cluster.enter({ ...client('c'), boot: 'b2' }, NEW);
+    expect(cluster.control('include', '2').code).toBe('done');
+    expect(states()).toBe('1:active 2:active c:active new:active');
+  });
+
+  it('above the limit who is excluded is forgotten last, and is forgotten', () => {
+    const cluster = new SchemaCluster({ limits: { schemaClients: 2 } });
+    const ids = () => cluster.look("select group_concat(id, ' ') from __quorate_schema_member");
+    for (const id of ['a', 'b']) cluster.enter(client(id), OLD);
+    cluster.control('exclude', 'a');
+    for (const [id, left] of [
+      ['c', 'a c'],
+      ['d', 'a d'],
+    ] as const) {
+      cluster.world.clock.advance(120_000);
+      cluster.enter(client(id), OLD);
+      expect(ids()).toBe(left);
+    }
+    cluster.control('exclude', 'd');
+    cluster.world.clock.advance(120_000);
+    cluster.enter(client('e'), OLD);
+    expect(ids()).toBe('d e');
+  });
+
   it('manifests that nobody has any more are dropped when they become many', () => {
     const cluster = new SchemaCluster();
     const release = (i: number) => {

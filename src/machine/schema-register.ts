@@ -134,7 +134,7 @@ function enter(
   return true;
 }
 
-/** A participant goes; its row with it, unless it has started again meanwhile. */
+/** A participant goes; its row with it, unless it has started again meanwhile, or is excluded: that outlasts its end. */
 export function leave(sql: SchemaSql, id: string, boot: string): boolean {
   if (!SchemaStore.exist(sql)) return false;
   const found = sql.first(
@@ -142,7 +142,10 @@ export function leave(sql: SchemaSql, id: string, boot: string): boolean {
     ...[id, boot],
   );
   if (found === undefined) return false;
-  sql.rows('delete from __quorate_schema_member where id = ?1 and boot = ?2', ...[id, boot]);
+  sql.rows(
+    "delete from __quorate_schema_member where id = ?1 and boot = ?2 and state <> 'excluded'",
+    ...[id, boot],
+  );
   SchemaStore.touch(sql);
   return true;
 }
