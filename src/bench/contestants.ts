@@ -42,15 +42,18 @@ export async function inProcess(
   return { name, pids: cluster.pids, directories: cluster.directories, run };
 }
 
-/** A server of the dqlite protocol under the light client. */
+/** A server of the dqlite protocol under the light client or the go-dqlite driver. */
 export async function overProtocol(
   stage: Stage,
   timing: Timing,
   cluster: QuorateCluster | CCluster | undefined,
   load: Pick<ClientLoad, 'work' | 'connections' | 'perSecond'>,
-  name = cluster?.name ?? '',
+  {
+    kind = 'light',
+    name = cluster?.name ?? '',
+  }: { readonly kind?: 'light' | 'go'; readonly name?: string } = {},
 ): Promise<Contestant[]> {
-  const client = await stage.lightClient();
+  const client = await stage.client(kind);
   if (client === undefined || cluster === undefined) return [];
   const run = async (): Promise<Figures> =>
     await client.load({ address: await cluster.leaderAddress(), ...timing, ...load }, ROWS);

@@ -4,7 +4,7 @@ import { type Figures, rateOf } from './figures.ts';
 import { Growth } from './growth.ts';
 import { idleConnections } from './idle-connections.ts';
 import type { Probe, Sample, Scale, Subject } from './probe.ts';
-import type { LightClient } from './programs.ts';
+import type { LoadProgram } from './programs.ts';
 import type { Stage } from './stage.ts';
 import { ROWS, withClient } from './works.ts';
 
@@ -20,7 +20,7 @@ const SNAPSHOT_ENTRIES = 200;
 
 /** Inserts from a few connections, the same for either kind of server. */
 async function inserts(stage: Stage, cluster: BenchCluster, scale: Scale): Promise<Figures> {
-  const client: LightClient | undefined = await stage.lightClient();
+  const client: LoadProgram | undefined = await stage.lightClient();
   if (client === undefined) throw new Error(stage.whyAbsent('the light client'));
   const timing = { seconds: scale.seconds, warmUpSeconds: scale.seconds / 2 };
   const address = await cluster.leaderAddress();

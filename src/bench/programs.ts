@@ -1,9 +1,15 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Figures, parseFigures } from './figures.ts';
 
 const run = promisify(execFile);
+const GO_LIBRARIES = '/usr/share/gocode';
+const GO_BUILD_MS = 300_000;
 
 /** Sources stay where they are: the build copies only TypeScript. */
 function source(path: string): string {
@@ -21,19 +27,35 @@ export interface ClientLoad {
   readonly perSecond?: number;
 }
 
-/** A client of the dqlite protocol in C, the same for every server. */
-export class LightClient {
+/** A program that puts a load on a server of the dqlite protocol, the same for every server. */
+export class LoadProgram {
   readonly #program: string;
 
   private constructor(program: string) {
     this.#program = program;
   }
 
-  /** Compiles it into a directory. Throws when there is no C compiler. */
-  static async build(directory: string): Promise<LightClient> {
+  /** The light client in C. Throws when there is no compiler. */
+  static async light(directory: string): Promise<LoadProgram> {
     const program = `${directory}/load`;
     await run('gcc', ['-O2', '-o', program, source('load.c')]);
-    return new LightClient(program);
+    return new LoadProgram(program);
+  }
+
+  /** The go-dqlite driver under database/sql, from Debian's packages. Throws when they are missing. */
+  static async go(directory: string): Promise<LoadProgram> {
+    const go = ['/usr/lib/go/bin/go', '/usr/local/go/bin/go'].find((path) => existsSync(path));
+    if (go === undefined || !existsSync(GO_LIBRARIES)) {
+      throw new Error('no golang-go or no golang-github-canonical-go-dqlite-dev');
+    }
+    const program = resolve(directory, 'go-load');
+    const cache = join(tmpdir(), 'quorate-bench-go-cache');
+    const environment = { GO111MODULE: 'off', GOPATH: GO_LIBRARIES, GOFLAGS: '', GOCACHE: cache };
+    await run(go, ['build', '-o', program, source('go-load.go')], {
+      env: { ...process.env, ...environment },
+      timeout: GO_BUILD_MS,
+    });
+    return new LoadProgram(program);
   }
 
   async load(load: ClientLoad, rows: number): Promise<Figures> {

@@ -53,12 +53,13 @@ function protocolRow(
   title: string,
   goals: readonly Goal[],
   load: Pick<ClientLoad, 'work' | 'connections'>,
+  kind: 'light' | 'go' = 'light',
 ): Row {
   return {
     ...{ id, title, goals, quick: true, who: [QUORATE, C] },
     contestants: async (stage, timing) => [
-      ...(await overProtocol(stage, timing, await stage.quorate(), load)),
-      ...(await overProtocol(stage, timing, await stage.c(), load)),
+      ...(await overProtocol(stage, timing, await stage.quorate(), load, { kind })),
+      ...(await overProtocol(stage, timing, await stage.c(), load, { kind })),
     ],
   };
 }
@@ -111,6 +112,20 @@ export const ALL_ROWS: readonly Row[] = [
   protocolRow('insert-64-protocol', 'INSERT over the protocol, 64 connections', against(40), {
     ...{ work: 'insert', connections: 64 },
   }),
+  protocolRow(
+    'insert-64-go',
+    'INSERT with the go-dqlite driver, 64 connections',
+    against(40),
+    { work: 'insert', connections: 64 },
+    'go',
+  ),
+  protocolRow(
+    'select-64-go',
+    'SELECT by key with the go-dqlite driver, 64 connections',
+    [],
+    { work: 'select', connections: 64 },
+    'go',
+  ),
   protocolRow('select-1', 'SELECT by key over the protocol, 1 connection', against(0.6), {
     ...{ work: 'select', connections: 1 },
   }),

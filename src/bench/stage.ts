@@ -4,7 +4,7 @@ import type { ClusterOptions } from './bench-cluster.ts';
 import { CCluster } from './c-cluster.ts';
 import type { PeerName } from './peer-name.ts';
 import { type PackageName, startPackage } from './peer-packages.ts';
-import { buildCNode, buildSockets, cVersion, LightClient } from './programs.ts';
+import { buildCNode, buildSockets, cVersion, LoadProgram } from './programs.ts';
 import { QuorateCluster } from './quorate-cluster.ts';
 import { noDelayOf, type Settings, segmentFlags } from './settings.ts';
 import type { WorkerProcess } from './worker-process.ts';
@@ -30,7 +30,8 @@ export class Stage {
 
   /** Why something is missing that was asked for. */
   whyAbsent(name: string): string {
-    return this.#absent.get(name) ?? this.#absent.get('the light client') ?? 'not known why';
+    const clients = ['the light client', 'the Go client'].map((client) => this.#absent.get(client));
+    return this.#absent.get(name) ?? clients.find((reason) => reason !== undefined) ?? 'no reason';
   }
 
   /** Keeps a thing for all rows, by its name. */
@@ -124,8 +125,16 @@ export class Stage {
     });
   }
 
-  lightClient(): Promise<LightClient | undefined> {
-    return this.optional('the light client', () => LightClient.build(this.directory));
+  lightClient(): Promise<LoadProgram | undefined> {
+    return this.optional('the light client', () => LoadProgram.light(this.directory));
+  }
+
+  goClient(): Promise<LoadProgram | undefined> {
+    return this.optional('the Go client', () => LoadProgram.go(this.directory));
+  }
+
+  client(kind: 'light' | 'go'): Promise<LoadProgram | undefined> {
+    return kind === 'light' ? this.lightClient() : this.goClient();
   }
 
   /** Throws when the peer was not asked for. */
