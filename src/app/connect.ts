@@ -6,7 +6,7 @@ import {
 } from '../client/index.ts';
 import { openSchema } from '../migrate/index.ts';
 import { SystemRandom, systemClock, TcpNetwork } from '../net/index.ts';
-import { publishSchemaEvent } from './schema-channel.ts';
+import { publishSchemaEvent, warnOfListener } from './schema-channel.ts';
 
 export interface ConnectOptions extends DatabaseOptions {
   /** HOST:PORT of some members; the leader and the others are found from any of them. */
@@ -23,7 +23,7 @@ export interface ConnectOptions extends DatabaseOptions {
  */
 export function connect(options: ConnectOptions): Database & { readonly cluster: Cluster } {
   const random = new SystemRandom();
-  const platform = { clock: systemClock, random, sink: publishSchemaEvent };
+  const platform = { clock: systemClock, random, sink: publishSchemaEvent, warn: warnOfListener };
   return connectDatabase({
     ...options,
     network: new TcpNetwork(),

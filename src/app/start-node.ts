@@ -15,9 +15,12 @@ import { standardErrorSink } from './logging.ts';
 import { NodeEmitter } from './node-emitter.ts';
 import type { NodeEvents, NodeOptions, QuorateNode } from './options.ts';
 import { openPipe } from './pipe.ts';
-import { publishSchemaEvent } from './schema-channel.ts';
+import { publishSchemaEvent, warnOfListener } from './schema-channel.ts';
 
-const PLATFORM = { clock: systemClock, random: new SystemRandom(), sink: publishSchemaEvent };
+const PLATFORM = {
+  ...{ clock: systemClock, random: new SystemRandom() },
+  ...{ sink: publishSchemaEvent, warn: warnOfListener },
+};
 const READY_POLL_MS = 20;
 const READY_MS = 60_000;
 

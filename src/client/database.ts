@@ -232,10 +232,8 @@ export class RemoteDatabase extends RemoteTransactional implements Database {
       throw invalidArgument('this client takes no part in migrations');
     }
     const { schema } = defaults;
-    const tell = (event: SchemaEvent): void => {
-      this.#emitter.tell(event);
-      schema?.onEvent?.(event);
-    };
+    const tell = (event: SchemaEvent): unknown =>
+      this.#emitter.tell(event, (each) => schema?.onEvent?.(each));
     this.schema =
       schema === undefined ? undefined : core.openSchema?.(this, { ...schema, onEvent: tell });
   }

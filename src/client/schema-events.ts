@@ -70,10 +70,13 @@ export type SchemaEvent =
       readonly name: string;
       readonly error?: QuorateError;
     }
-  /** A hook has run; with an error it failed, which undoes nothing, and is run again. */
+  /**
+   * A hook has run; with an error it failed, which undoes nothing, and is run again. 'listener': a listener of these events, or of `database.on`, has
+   * thrown.
+   */
   | {
       readonly kind: 'hook';
-      readonly hook: 'beforeAll' | 'afterAll' | 'before' | 'after' | 'onReady';
+      readonly hook: 'beforeAll' | 'afterAll' | 'before' | 'after' | 'onReady' | 'listener';
       /** The migration, of `before` and `after`; '' otherwise. */
       readonly name: string;
       readonly error?: QuorateError;

@@ -30,6 +30,8 @@ export interface SchemaPlatform {
   readonly random: Random;
   /** Told all events of all databases, for tracing. */
   readonly sink?: ((database: string, event: SchemaEvent) => void) | undefined;
+  /** Told once of what each listener throws. */
+  readonly warn?: ((error: QuorateError) => void) | undefined;
 }
 
 /**
@@ -60,8 +62,7 @@ export function openSchema(
     (event: SchemaEvent) => onEvent?.(event),
     (event: SchemaEvent) => sink?.(database.name, event),
   ];
-  // Nobody here can handle it: the process says so, as for any listener.
-  const hub = new EventHub(listeners, (error) => void Promise.reject(error));
+  const hub = new EventHub(listeners, (error) => platform.warn?.(error));
   const common = {
     ...{ client, clock, migrations, participant },
     onEvent: (event: SchemaEvent) => hub.tell(event),

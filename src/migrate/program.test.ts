@@ -215,20 +215,65 @@ test('scenario 56: a release with a new expand serves while a contract of the on
     expect(schemas[0]).toEqual(['CREATE TABLE _a (x)', 'CREATE TABLE _b (x)']);
   }));
 
-test('a listener that throws keeps no event from the others; who reads slowly misses the oldest', async () => {
-  const thrown: unknown[] = [];
+test('a listener that throws, or rejects, is an event for the others and keeps none from them', async () => {
+  const warned: string[] = [];
   const heard: SchemaEvent[] = [];
   const throws = (): void => {
     throw new Error('its own problem');
   };
-  const hub = new EventHub([throws, (event) => heard.push(event)], (error) => thrown.push(error));
+  const rejects = (): Promise<void> => Promise.reject(new Error('and its own'));
+  const hub = new EventHub([throws, rejects, (event) => heard.push(event)], ({ code, message }) =>
+    warned.push(`${code}: ${message}`),
+  );
+  for (const version of [1, 2]) hub.tell({ kind: 'serving', namespace: 'app', version });
+  for (let i = 0; i < 5; i++) await Promise.resolve();
+  const told = heard.map((event) =>
+    event.kind === 'hook' ? `${event.hook} ${event.error?.message}` : event.kind,
+  );
+  const first = 'listener of serving: its own problem';
+  const second = 'listener of serving: and its own';
+  expect(told.filter((kind) => kind === 'serving').length).toBe(2);
+  expect(told.filter((text) => text === `listener ${first}`).length).toBe(2);
+  expect(told.filter((text) => text === `listener ${second}`).length).toBe(2);
+  expect(told.length).toBe(6);
+  // The process is told what is new.
+  expect(warned).toEqual([`HOOK_FAILED: ${first}`, `HOOK_FAILED: ${second}`]);
+});
+
+test('listeners of a database handle that throw keep nothing from the others, and migrations go on', () =>
+  story(58, async (world) => {
+    const heard: string[] = [];
+    const failed = new Set<string>();
+    const copy: Copy = new Copy(world, 'a', R3, {
+      onEvent: (event) => {
+        heard.push(event.kind);
+        if (event.kind === 'hook') failed.add(`${event.hook} ${event.error?.message}`);
+        throw new Error('in onEvent');
+      },
+    });
+    copy.database.on('schema', () => {
+      throw new Error('in on');
+    });
+    copy.database.on('schema', ({ version }) => heard.push(`on ${version}`));
+    copy.database.on('schema', () => Promise.reject(new Error('later')));
+    await copy.schema.wait();
+    expect(heard).toContain('on 2');
+    expect(heard).toContain('registered');
+    expect([...failed]).toEqual(
+      expect.arrayContaining([
+        'listener listener of committed: in onEvent',
+        'listener listener of registered: in on; in onEvent; later',
+      ]),
+    );
+  }));
+
+test('who reads slowly misses the oldest', async () => {
+  const hub = new EventHub([], () => undefined);
   const reader = hub.watch();
   const first = reader.next();
   for (let version = 0; version < 1100; version++) {
     hub.tell({ kind: 'serving', namespace: 'app', version });
   }
-  expect(thrown.length).toBe(1100);
-  expect(heard.length).toBe(1100);
   expect(await first).toMatchObject({ value: { version: 100 } });
   hub.close();
   expect(await reader.next()).toMatchObject({ done: true });
