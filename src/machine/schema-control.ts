@@ -78,12 +78,24 @@ export function control(
       putControl(new SchemaStore(sql, ''), FINGERPRINT, schemaFingerprint(sql));
       break;
   }
-  sql.rows(
-    'insert into __quorate_schema_audit (ns, action, value, by_operator, at_ms, reason) values (?1, ?2, ?3, ?4, ?5, ?6)',
-    ...[namespace, action, noted, by, nowMs, reason],
-  );
+  audit(sql, request, noted, nowMs);
   SchemaStore.touch(sql);
   return { done: action };
+}
+
+type Decision = Pick<Control, 'namespace' | 'by' | 'reason'> & { readonly action: string };
+
+/** Keeps who decided what, and why. */
+function audit(
+  sql: SchemaSql,
+  { namespace, action, by, reason }: Decision,
+  value: string,
+  nowMs: number,
+): void {
+  sql.rows(
+    'insert into __quorate_schema_audit (ns, action, value, by_operator, at_ms, reason) values (?1, ?2, ?3, ?4, ?5, ?6)',
+    ...[namespace, action, value, by, nowMs, reason],
+  );
 }
 
 function admit(store: SchemaStore, id: string, included: boolean): void {
@@ -109,10 +121,11 @@ export function baseline(
 ): { readonly version: number } {
   SchemaStore.create(sql);
   const store = new SchemaStore(sql, namespace);
-  if (store.state().version > 0) {
+  const { version: applied, contracts } = store.state();
+  if (applied > 0 || Object.keys(contracts).length > 0) {
     throw new QuorateError(
       'BASELINE_REFUSED',
-      `'${namespace}' is at version ${store.state().version}: a history is taken over only where there is none`,
+      `'${namespace}' is at version ${applied} and has a history: a history is taken over only where there is none`,
     );
   }
   const { entries } = program.manifest;
@@ -127,6 +140,7 @@ export function baseline(
     const times = { startedMs: nowMs, finishedMs: nowMs, before: fingerprint };
     version = record(store, program, entry, claim, times);
   }
+  audit(sql, { namespace, action: 'baseline', by, reason }, name, nowMs);
   return { version };
 }
 

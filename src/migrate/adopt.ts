@@ -50,7 +50,8 @@ export async function adoptHistory(
   const { namespace } = migrations;
   const statuses = await schemaStatus(database);
   const status = statuses.find((each) => each.namespace === namespace);
-  if (status !== undefined && status.version > 0) {
+  // Contracts have no number: a history of them alone is at version 0.
+  if (status !== undefined && status.applied.length > 0) {
     const recorded = new Set(status.applied.map(({ name }) => name));
     if (found.migrations.every((name) => recorded.has(name))) {
       return { outcome: 'already', namespace, ...found };
