@@ -10,6 +10,8 @@ export interface Figures {
   /** Refusals that were sent again at once. */
   readonly busy: number;
   readonly failures: number;
+  /** Latencies up to which a share of the operations was answered, rising: [microseconds, share]. */
+  readonly distribution?: readonly (readonly [number, number])[];
 }
 
 /** Operations each second. */
@@ -39,5 +41,15 @@ export function parseFigures(text: string): Figures {
     ...{ operations: number('operations'), seconds: number('seconds') },
     ...{ p50: number('p50'), p90: number('p90'), p99: number('p99'), p999: number('p999') },
     ...{ max: number('max'), busy: number('busy'), failures: number('failures') },
+    ...distributionOf(fields.get('distribution')),
   };
+}
+
+function distributionOf(value: unknown): Pick<Figures, 'distribution'> {
+  if (!Array.isArray(value)) return {};
+  const distribution = value.map((point: unknown): [number, number] => {
+    const [us, share] = Array.isArray(point) ? point : [];
+    return [Number(us), Number(share)];
+  });
+  return { distribution };
 }

@@ -85,6 +85,7 @@ async function main(): Promise<void> {
           .map((name) => `${name}: not run: ${stage.whyAbsent(name)}`);
         const results = await contest(contestants, rounds, stage.directory, told);
         outcomes.push({ row, results, absent });
+        await row.after?.(stage);
       };
       await Promise.race([measured(), interrupted]);
     }

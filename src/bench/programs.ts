@@ -30,16 +30,19 @@ export interface ClientLoad {
 /** A program that puts a load on a server of the dqlite protocol, the same for every server. */
 export class LoadProgram {
   readonly #program: string;
+  readonly #opens: boolean;
 
-  private constructor(program: string) {
+  /** `opens`: it can run an open loop. */
+  private constructor(program: string, opens: boolean) {
     this.#program = program;
+    this.#opens = opens;
   }
 
   /** The light client in C. Throws when there is no compiler. */
   static async light(directory: string): Promise<LoadProgram> {
     const program = `${directory}/load`;
     await run('gcc', ['-O2', '-o', program, source('load.c')]);
-    return new LoadProgram(program);
+    return new LoadProgram(program, true);
   }
 
   /** The go-dqlite driver under database/sql, from Debian's packages. Throws when they are missing. */
@@ -55,14 +58,16 @@ export class LoadProgram {
       env: { ...process.env, ...environment },
       timeout: GO_BUILD_MS,
     });
-    return new LoadProgram(program);
+    return new LoadProgram(program, false);
   }
 
   async load(load: ClientLoad, rows: number): Promise<Figures> {
-    const { address, work, connections, seconds, warmUpSeconds } = load;
-    const numbers = [connections, seconds, warmUpSeconds, rows].map(String);
+    const { address, work, connections, seconds, warmUpSeconds, perSecond } = load;
+    const rate = perSecond === undefined ? [] : [perSecond];
+    const numbers = [connections, seconds, warmUpSeconds, rows, ...rate].map(String);
+    if (perSecond !== undefined && !this.#opens) throw new Error('this client has no open loop');
     const { stdout } = await run(this.#program, [address, 'bench', work, ...numbers], {
-      timeout: (seconds + warmUpSeconds + 60) * 1_000,
+      timeout: (seconds + warmUpSeconds + 90) * 1_000,
     });
     return parseFigures(stdout);
   }

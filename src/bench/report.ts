@@ -79,7 +79,8 @@ export function short(value: number): string {
 
 /** From microseconds. */
 export function time(us: number): string {
-  return us >= 1_000 ? `${(us / 1_000).toPrecision(3)} ms` : `${Math.round(us)} µs`;
+  if (!Number.isFinite(us)) return '';
+  return us >= 1_000 ? `${short(us / 1_000)} ms` : `${Math.round(us)} µs`;
 }
 
 /** The ratios to all peers as bars on a logarithmic scale; the goal is a line through its bar. */

@@ -22,6 +22,8 @@ export interface Row {
   /** All who should take part; whoever is not among the contestants is told as missing. */
   readonly who: readonly string[];
   contestants(stage: Stage, timing: Timing): Promise<Contestant[]>;
+  /** Ends what no later row needs. */
+  after?(stage: Stage): Promise<void>;
 }
 
 const QUORATE = 'quorate';
@@ -52,7 +54,7 @@ function protocolRow(
   id: string,
   title: string,
   goals: readonly Goal[],
-  load: Pick<ClientLoad, 'work' | 'connections'>,
+  load: Pick<ClientLoad, 'work' | 'connections' | 'perSecond'>,
   kind: 'light' | 'go' = 'light',
 ): Row {
   return {
@@ -84,6 +86,32 @@ async function fillBig(stage: Stage): Promise<void> {
 
 function isScan(work: WorkName): boolean {
   return work === 'aggregate' || work === 'group' || work === 'order';
+}
+
+/** Between any two nodes there and back; clients are near the leader. */
+const DISTANCES_MS = [0.2, 2, 20, 80];
+
+function distanceRows(roundTripMs: number): Row[] {
+  const options = { roundTripMs };
+  const purpose = `rtt-${roundTripMs}`;
+  const row = (connections: number, last: boolean): Row => ({
+    id: `${purpose}-${connections}`,
+    title: `INSERT over the protocol, ${connections === 1 ? '1 connection' : `${connections} connections`}, ${roundTripMs} ms between nodes and back`,
+    ...{ goals: [], quick: false, who: [QUORATE, C] },
+    contestants: async (stage, timing) => {
+      const load = { work: 'insert', connections } as const;
+      return [
+        ...(await overProtocol(stage, timing, await stage.quorateFor(purpose, options), load)),
+        ...(await overProtocol(stage, timing, await stage.cFor(purpose, options), load)),
+      ];
+    },
+    after: async (stage) => {
+      if (!last) return;
+      await (await stage.quorateFor(purpose, options)).stop();
+      await (await stage.cFor(purpose, options))?.stop();
+    },
+  });
+  return [row(1, false), row(64, true)];
 }
 
 const against = (ratio: number): Goal[] => [{ against: C, ratio }];
@@ -164,4 +192,20 @@ export const ALL_ROWS: readonly Row[] = [
   }),
   nativeRow('group', 'GROUP BY over 1,000,000 rows', 0.5, { work: 'group', clients: 1 }),
   nativeRow('order', 'ORDER BY over 1,000,000 rows', 0.5, { work: 'order', clients: 1 }),
+  protocolRow('open-100', 'open loop, 100 INSERTs due each second, 64 connections', [], {
+    ...{ work: 'insert', connections: 64, perSecond: 100 },
+  }),
+  protocolRow('open-select', 'open loop, 500 SELECTs due each second, 64 connections', [], {
+    ...{ work: 'select', connections: 64, perSecond: 500 },
+  }),
+  {
+    ...{ id: 'open-1000', title: 'open loop, 1,000 INSERTs due each second, 64 connections' },
+    // More than one transaction at a time for disk and network can take.
+    ...{ goals: [], quick: true, who: [QUORATE] },
+    contestants: async (stage, timing) => {
+      const load = { work: 'insert', connections: 64, perSecond: 1_000 } as const;
+      return await overProtocol(stage, timing, await stage.quorate(), load);
+    },
+  },
+  ...DISTANCES_MS.flatMap(distanceRows),
 ];

@@ -1,10 +1,12 @@
 /*
  * A light client of the dqlite protocol, the same for every server: closed loop, N connections, one thread, epoll.
  *
- * load ADDRESS DATABASE WORK CONNECTIONS SECONDS WARM_UP_SECONDS ROWS
+ * load ADDRESS DATABASE WORK CONNECTIONS SECONDS WARM_UP_SECONDS ROWS [PER_SECOND]
  *
  * WORK: insert (one row by a prepared statement), random (a random key and two indexes), select (one row by key, of ROWS),
  * begin (BEGIN, 1000 single inserts, COMMIT; counts rows). ADDRESS: IPv4:PORT of the leader.
+ * PER_SECOND: open loop; operations are due at their times, wait for a free connection, and a latency counts from when its operation
+ * was due, so that waiting behind a slow one is not left out.
  * Prints one line of JSON; latencies in microseconds. A refusal as SQLITE_BUSY is sent again at once and counted.
  */
 #include <arpa/inet.h>
@@ -18,6 +20,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -280,10 +283,85 @@ static int pull(struct connection *c)
 	return 1;
 }
 
+/* Operations at their times. Returns when all that were due have been answered. */
+static void openLoop(int poll, struct connection *all, unsigned count, uint64_t begins, uint64_t ends, double rate)
+{
+	struct epoll_event events[64], tick = {.events = EPOLLIN, .data.ptr = NULL};
+	struct connection **idle = calloc(count, sizeof *idle);
+	unsigned idlers = 0;
+	uint64_t start = now(), next = 0, due = start;
+	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	if (timer < 0 || idle == NULL || epoll_ctl(poll, EPOLL_CTL_ADD, timer, &tick) != 0)
+		die("open loop");
+	for (unsigned i = 0; i < count; i++)
+		idle[idlers++] = &all[i];
+	for (;;) {
+		uint64_t at = now();
+		while (idlers > 0 && due <= at && due < ends) {
+			struct connection *c = idle[--idlers];
+			c->started = due;
+			compose(c);
+			push(c);
+			due = start + (uint64_t)((double)++next * 1e9 / rate);
+		}
+		if (due >= ends && idlers == count)
+			break;
+		if (at > ends + 60000000000ull)
+			die("too far behind: the rate is beyond what the server does");
+		if (idlers > 0 && due < ends) {
+			struct itimerspec when = {.it_value = {(time_t)(due / 1000000000ull), (long)(due % 1000000000ull)}};
+			timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);
+		}
+		int n = epoll_wait(poll, events, 64, 1000);
+		if (n < 0 && errno != EINTR)
+			die("epoll");
+		for (int i = 0; i < n; i++) {
+			struct connection *c = events[i].data.ptr;
+			if (c == NULL) {
+				uint64_t times;
+				if (read(timer, &times, sizeof times) < 0 && errno != EAGAIN)
+					die("timer");
+				continue;
+			}
+			int state = pull(c);
+			if (state == 0)
+				continue;
+			if (state == 1) {
+				if (c->started >= begins)
+					record(now() - c->started);
+				idle[idlers++] = c;
+				continue;
+			}
+			c->sent = 0;
+			c->got = 0;
+			push(c);
+		}
+	}
+	free(idle);
+}
+
+/* Latencies up to which a share of the operations was answered: [[microseconds, share], ...]. */
+static void printDistribution(void)
+{
+	uint64_t seen = 0;
+	const char *comma = "";
+	printf(",\"distribution\":[");
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		unsigned shift = i < 2 * SUB ? 0 : i / SUB - 1;
+		if (buckets[i] == 0)
+			continue;
+		seen += buckets[i];
+		printf("%s[%.1f,%.6f]", comma, (double)((uint64_t)(i - shift * SUB + 1) << shift) / 10.0,
+		       (double)seen / (double)operations);
+		comma = ",";
+	}
+	printf("]");
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 8) {
-		fprintf(stderr, "usage: load ADDRESS DATABASE WORK CONNECTIONS SECONDS WARM_UP ROWS\n");
+	if (argc != 8 && argc != 9) {
+		fprintf(stderr, "usage: load ADDRESS DATABASE WORK CONNECTIONS SECONDS WARM_UP ROWS [PER_SECOND]\n");
 		return 2;
 	}
 	work = argv[3];
@@ -304,6 +382,13 @@ int main(int argc, char **argv)
 	uint64_t begins = now() + (uint64_t)(atof(argv[6]) * 1e9);
 	uint64_t ends = begins + (uint64_t)(atof(argv[5]) * 1e9);
 	uint64_t last = begins;
+	if (argc > 8) {
+		if (strcmp(work, "begin") == 0)
+			die("transactions in an open loop");
+		openLoop(poll, all, count, begins, ends, atof(argv[8]));
+		last = ends;
+		goto end;
+	}
 	for (unsigned i = 0; i < count; i++) {
 		all[i].started = now();
 		compose(&all[i]);
@@ -341,9 +426,11 @@ int main(int argc, char **argv)
 end:
 	getrusage(RUSAGE_SELF, &usage);
 	printf("{\"operations\":%llu,\"seconds\":%.6f,\"busy\":%llu,\"failures\":%llu,\"mean\":%.1f,\"p50\":%.1f,\"p90\":%.1f,"
-	       "\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}\n",
+	       "\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f",
 	       (unsigned long long)operations, (double)(last - begins) / 1e9, (unsigned long long)busy,
 	       (unsigned long long)failures, operations ? sum / (double)operations / 1000.0 : 0, percentile(0.5),
 	       percentile(0.9), percentile(0.99), percentile(0.999), (double)greatest / 1000.0);
+	printDistribution();
+	printf("}\n");
 	return 0;
 }
