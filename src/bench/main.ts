@@ -4,6 +4,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { contest, type Run } from './contest.ts';
 import { rateOf } from './figures.ts';
+import { type LatencyLine, latencyChart } from './latency-chart.ts';
 import { PEERS, peersOf } from './peer-name.ts';
 import { type Finding, findingsTable, probed, type Sample } from './probe.ts';
 import { ALL_PROBES } from './probes.ts';
@@ -116,6 +117,20 @@ async function main(): Promise<void> {
   const json = { machine, command, rounds, seconds, scale, settings, rows: plain, probes: found };
   writeFileSync(`${values.out}/table.json`, `${JSON.stringify(json, undefined, 2)}\n`);
   writeFileSync(`${values.out}/table.svg`, chartOf(outcomes));
+  writeFileSync(`${values.out}/latencies.svg`, latencyChart(latencyPanels(outcomes)));
+}
+
+/** The last run of everybody in every row: the distribution of one run is not that of several. */
+function latencyPanels(
+  outcomes: readonly Outcome[],
+): (readonly [string, readonly LatencyLine[]])[] {
+  return outcomes.map(({ row, results }) => {
+    const lines = results.flatMap(({ name, runs }) => {
+      const figures = runs.at(-1)?.figures;
+      return figures?.distribution === undefined ? [] : [{ text: name, figures }];
+    });
+    return [row.title, lines] as const;
+  });
 }
 
 function positive(text: string | undefined, otherwise: number, name: string): number {
