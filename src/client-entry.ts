@@ -27,6 +27,7 @@ export {
   type NodeTask,
   nodeTask,
   type PlanOptions,
+  type Precheck,
   type PreflightReport,
   planMigrations,
   preflight,

@@ -1,5 +1,5 @@
 import { printable } from '../base/index.ts';
-import { type PreflightReport, preflight } from '../migrate/index.ts';
+import { type Precheck, type PreflightReport, preflight } from '../migrate/index.ts';
 import type { Command, CommandInput } from './command.ts';
 import {
   atMostWords,
@@ -9,6 +9,7 @@ import {
   withDatabase,
 } from './migrate-common.ts';
 import { memberIds } from './migrate-look.ts';
+import { findingLines } from './migrate-plan-text.ts';
 import { declaredMigrations, SOURCE_OPTIONS } from './migrate-source.ts';
 import { waitJson, waitLines } from './migrate-wait-text.ts';
 import { type Where, whereOf, withWhere } from './migrate-where.ts';
@@ -23,7 +24,8 @@ export const preflightCommand: Command = {
   usage: 'quorate migrate preflight -m PATH -s HOST:PORT,… -d DATABASE [options]',
   description: [
     'Run it with the migrations of the build that is about to be deployed, against the cluster that runs. Nothing is written, nobody notices.',
-    'Exit codes: 0 it would serve, perhaps after applying what may be applied; 3 it would wait for others; 4 it would be refused.',
+    'It also looks at the texts of what is pending (as lint does) and runs their checks before as queries.',
+    'Exit codes: 0 it would serve, perhaps after applying what may be applied; 3 it would wait for others; 4 it would be refused, or a finding is an error.',
   ].join('\n'),
   options: { ...DATABASE_OPTIONS, ...SOURCE_OPTIONS, ...NAMESPACE_OPTION, ...JSON_OPTION },
   examples: ['quorate migrate preflight -m migrations -s 127.0.0.1:9001 -d app'],
@@ -51,7 +53,8 @@ async function runPreflight(input: CommandInput): Promise<number> {
 
 /** The exit code of the worst of the namespaces. */
 export function preflightExit(reports: readonly PreflightReport[]): number {
-  return Math.max(0, ...reports.map(({ verdict }) => EXITS[verdict]));
+  const isWrong = reports.some(({ findings }) => findings.some(({ level }) => level === 'error'));
+  return Math.max(isWrong ? EXITS.refused : 0, ...reports.map(({ verdict }) => EXITS[verdict]));
 }
 
 const VERDICTS = {
@@ -59,6 +62,13 @@ const VERDICTS = {
   waits: 'this build would wait',
   refused: 'this build would be REFUSED',
 } as const;
+
+function checkLines({ migration, check, outcome, detail, isNext }: Precheck): readonly string[] {
+  if (outcome === 'passed') return [];
+  if (outcome === 'unknown') return [printable(`  ${migration}: not checked: ${check}: ${detail}`)];
+  const later = isNext ? '' : ' (now; migrations come before it)';
+  return [printable(`  ${migration} would FAIL its check${later}: ${check}: ${detail}`)];
+}
 
 /** What would become of a build, for people. */
 export function preflightLines(report: PreflightReport, where: Where): readonly string[] {
@@ -72,5 +82,7 @@ export function preflightLines(report: PreflightReport, where: Where): readonly 
       : []),
     ...(names === '' ? [] : [printable(`  it would apply: ${names}`)]),
     ...waits.flatMap((wait) => waitLines(wait, where)).map((line) => `  ${line}`),
+    ...report.checks.flatMap(checkLines),
+    ...findingLines(report.findings).map((line) => `  ${line}`),
   ];
 }

@@ -112,6 +112,7 @@ test('preflight: the worst namespace decides the exit code', () => {
   const fine: PreflightReport = {
     ...{ namespace: 'app', verdict: 'fine', canServe: false, version: 4, code: '', reason: '' },
     ...{ pending: [{ name: '0005_drop', kind: 'contract' }], waits: [WAIT] },
+    ...{ findings: [], checks: [] },
   };
   const waits: PreflightReport = { ...fine, verdict: 'waits' };
   const refused: PreflightReport = {
@@ -126,6 +127,22 @@ test('preflight: the worst namespace decides the exit code', () => {
     'app: version 4, this build would serve',
     '  it would apply: 0005_drop (contract)',
     '  0005_drop waits: their code would break',
+  ]);
+  const about = { migration: '0005_drop', check: 'no rows', isNext: true, detail: '(1)' };
+  const findings = [
+    { code: 'D2', level: 'error', migration: '0005_drop', statement: 1, text: 'drops', fix: 'no' },
+  ] as const;
+  const checks = [
+    { ...about, outcome: 'passed' },
+    { ...about, outcome: 'failed' },
+    { ...about, outcome: 'unknown' },
+  ] as const;
+  expect(preflightExit([{ ...fine, findings }])).toBe(4);
+  expect(preflightLines({ ...fine, waits: [], findings, checks }, WHERE).slice(2)).toEqual([
+    '  0005_drop would FAIL its check: no rows: (1)',
+    '  0005_drop: not checked: no rows: (1)',
+    '  error D2 0005_drop, statement 1: drops',
+    '    no',
   ]);
   expect(preflightLines(refused, WHERE)).toEqual([
     'app: this build would be REFUSED',

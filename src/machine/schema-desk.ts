@@ -419,7 +419,8 @@ export class SchemaDesk {
     const connection = database.openPrivate();
     let open = false;
     try {
-      const applied = this.#attempt(job, database, connection, request);
+      const checksum = request.checksum === '' ? undefined : request.checksum;
+      const applied = this.#attempt(job, database, connection, request, checksum);
       if (applied !== undefined) return this.#answer(job, connection, applied);
       const base = this.#core.observedHead(database);
       this.#core.guard.run(job, () => {

@@ -213,6 +213,17 @@ describe('what is sent is what was declared', () => {
     );
   });
 
+  it('other code, too, as far as its program says what it has', () => {
+    const cluster = new SchemaCluster();
+    cluster.register('1', OLD);
+    const session = { session: 5 };
+    const other = cluster.begin(OLD, ONE.name, session, { checksum: 'a'.repeat(64) });
+    expect(other.code).toBe('CHECKSUM_MISMATCH');
+    expect(cluster.look('select count(*) from __quorate_schema_job')).toBe(0);
+    const checksum = OLD.program.entry(ONE.name)?.checksum;
+    expect(cluster.begin(OLD, ONE.name, session, { checksum }).code).toBe('done');
+  });
+
   it('another step of a backfill, too', () => {
     const fill = new Backfill('0002', {
       table: 't',

@@ -28,6 +28,7 @@ export {
 export { type NodeTask, nodeTask, type TaskContext } from './node-task.ts';
 export { openSchema, type SchemaIdentity, type SchemaPlatform } from './open-schema.ts';
 export { asOperator, type Decision, operate } from './operate.ts';
+export type { Precheck } from './prechecks.ts';
 export { type PreflightReport, preflight } from './preflight.ts';
 export { type RebuildOptions, rebuildTable } from './rebuild.ts';
 export { type MigrationPlan, type PlanOptions, planMigrations } from './rehearse.ts';

@@ -124,3 +124,44 @@ test('verify finds what was changed past the migrations, and what was edited', (
     expect((await preflight(outside, [R2]))[0]).toMatchObject({ verdict: 'fine', waits: [] });
     expect(await wrong(R2)).toEqual(['drift']);
   }));
+
+test('a build is told what is questionable in its texts, and which checks its data would not pass; nothing is written', () =>
+  story(74, async (world) => {
+    const outside = world.client('operator').database('app');
+    const copy = new Copy(world, 'a', R1);
+    await copy.schema.ready();
+    await outside.execute('insert into a values (1, 2), (3, 4)');
+    const before = [
+      { sql: 'select x, y from a where y > 1; -- too many', message: 'y is too large' },
+      { sql: 'select count(*) from a where x is null' },
+      { sql: 'delete from a' },
+      { sql: 'with d as (select 1) delete from a' },
+      { sql: 'select * from b' },
+    ];
+    const checked = sqlMigration('0002_b', 'delete from a', { kind: 'expand', checks: { before } });
+    const rows = { sql: 'select 1 from a where y = 2' };
+    const later = sqlMigration('0003_c', 'create table c (x)', {
+      ...{ kind: 'expand', checks: { before: [rows] } },
+    });
+    const [report] = await preflight(outside, [
+      defineMigrations({ entries: [ONE, checked, later] }),
+    ]);
+    expect(report?.verdict).toBe('waits');
+    const found = report?.checks.map(({ migration, outcome, isNext }) =>
+      [migration, outcome, isNext].join(' '),
+    );
+    expect(found).toEqual([
+      '0002_b failed true',
+      '0002_b passed true',
+      '0002_b unknown true',
+      '0002_b unknown true',
+      '0002_b unknown true',
+      '0003_c failed false',
+    ]);
+    expect(report?.checks[0]).toMatchObject({ check: 'y is too large', detail: '(1, 2), (3, 4)' });
+    expect(report?.findings.map(({ code, level }) => `${code} ${level}`)).toEqual(['D3 error']);
+    expect(await outside.query('select count(*) as n from a')).toEqual([{ n: 2 }]);
+    // What only a later one's check finds may be mended by the one before.
+    const [fine] = await preflight(outside, [defineMigrations({ entries: [ONE, TWO, later] })]);
+    expect(fine).toMatchObject({ verdict: 'fine', checks: [{ outcome: 'failed', isNext: false }] });
+  }));

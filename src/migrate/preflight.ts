@@ -17,6 +17,9 @@ import {
 import type { Migrations } from './define.ts';
 import { driftWaits, isDrifted } from './drift.ts';
 import { hasApplied, knownEntries } from './goal.ts';
+import { lintMigrations } from './lint.ts';
+import type { LintFinding } from './lint-finding.ts';
+import { type Precheck, runPrechecks } from './prechecks.ts';
 import { SchemaClient } from './schema-client.ts';
 import { type NamespaceStatus, schemaStatus } from './status.ts';
 import { type Wait, waitsOf } from './waits.ts';
@@ -37,6 +40,10 @@ export interface PreflightReport {
   readonly pending: readonly { readonly name: string; readonly kind: string }[];
   /** What that would wait for; waits of contracts do not keep the build from serving. */
   readonly waits: readonly Wait[];
+  /** About the texts of what is pending. */
+  readonly findings: readonly LintFinding[];
+  /** Checks before what is pending, on the data as it is now. */
+  readonly checks: readonly Precheck[];
 }
 
 const REFUSED = new Set([
@@ -49,7 +56,8 @@ const REFUSED = new Set([
 
 /**
  * Asks a database what would become of a build with these migrations, before it is deployed: whether it could serve, what it would apply, and who
- * would be waited for. Nothing is written. Needs a leader. Throws QuorateError.
+ * would be waited for, what is questionable in the texts of what is pending (lint), and what its checks before (`checks.before`) say now. Nothing is written; the
+ * checks are queries on the node that `readFrom` names, 'any' by default. Needs a leader. Throws QuorateError.
  * @example const [report] = await preflight(database, [migrations]);
  */
 export async function preflight(
@@ -73,7 +81,8 @@ export async function preflight(
     const status = statuses.find(({ namespace }) => namespace === each.namespace);
     const active = programs.get(each.namespace) ?? [];
     const own = jobs.filter(({ ns }) => ns === each.namespace);
-    reports.push(forecast(each, answer, { status, active, members, drifted, jobs: own }));
+    const found = { status, active, members, drifted, jobs: own };
+    reports.push(await withTexts(database, each, forecast(each, answer, found), call));
   }
   return reports;
 }
@@ -139,11 +148,37 @@ interface Found {
 function refusal({ namespace }: Migrations, { code, message }: QuorateError): PreflightReport {
   return {
     ...{ namespace, verdict: 'refused', canServe: false, version: undefined },
-    ...{ code, reason: message, pending: [], waits: [] },
+    ...{ code, reason: message, pending: [], waits: [], findings: [], checks: [] },
   };
 }
 
-function forecast(migrations: Migrations, report: NamespaceReport, found: Found): PreflightReport {
+/** Adds what the texts of the migrations say, and what their checks find: a check that fails keeps the build waiting until somebody has mended the data. */
+async function withTexts(
+  database: Database,
+  migrations: Migrations,
+  report: Forecast,
+  call: CallOptions,
+): Promise<PreflightReport> {
+  const names = report.pending.map(({ name }) => name);
+  const findings = lintMigrations(migrations).filter(({ migration }) => names.includes(migration));
+  const checks = await runPrechecks(database, migrations, names, { readFrom: 'any', ...call });
+  const stops = checks.some(
+    ({ outcome, isNext, migration }) =>
+      outcome === 'failed' && isNext && isNeeded(migrations, migration),
+  );
+  const verdict = report.verdict === 'fine' && !report.canServe && stops ? 'waits' : report.verdict;
+  return { ...report, verdict, findings, checks };
+}
+
+/** Whether the build cannot serve without it. */
+function isNeeded({ program }: Migrations, name: string): boolean {
+  const entry = program.entry(name);
+  return entry !== undefined && inLine(entry) && (program.ordinal(name) ?? 0) <= program.min;
+}
+
+type Forecast = Omit<PreflightReport, 'findings' | 'checks'>;
+
+function forecast(migrations: Migrations, report: NamespaceReport, found: Found): Forecast {
   const { namespace, version, canServe, code, reason } = report;
   const { status, members, drifted } = found;
   const missing = knownEntries(migrations).filter(
@@ -153,10 +188,7 @@ function forecast(migrations: Migrations, report: NamespaceReport, found: Found)
   const waits =
     then === undefined ? [] : waitsOf(then, members).concat(drifted ? driftWaits(then) : []);
   const inTheWay = waits.some(({ migration, obstacle }) => {
-    if (obstacle === 'drift') return true;
-    const entry = migrations.program.entry(migration);
-    const ordinal = migrations.program.ordinal(migration);
-    return entry !== undefined && inLine(entry) && (ordinal ?? 0) <= migrations.program.min;
+    return obstacle === 'drift' || isNeeded(migrations, migration);
   });
   return {
     ...{ namespace, verdict: !canServe && inTheWay ? 'waits' : 'fine', canServe, version },

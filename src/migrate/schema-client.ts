@@ -1,8 +1,8 @@
 import { QuorateError } from '../base/index.ts';
 import type { CallOptions, NamespaceReport, OpenMigration, SchemaAccess } from '../client/index.ts';
 import { canonicalText } from '../schema/index.ts';
-import type { Migrations } from './define.ts';
-import type { Check, Step } from './steps.ts';
+import { checksumOf, type Migrations } from './define.ts';
+import type { Check, CodeStep, Step } from './steps.ts';
 
 /** Who takes part, as the database knows it. */
 export interface Participant {
@@ -70,11 +70,12 @@ export class SchemaClient {
 
   /** Opens the transaction of a migration in code. */
   async begin(
-    step: Step,
+    step: CodeStep,
     claim: Claim,
     options: CallOptions & { readonly idleMs?: number | undefined } = {},
   ): Promise<{ readonly begun: Applied; readonly open: OpenMigration }> {
-    const request = { op: 'begin', ...claimOf(step, claim), ...optionsOf(step) };
+    const checksum = checksumOf(step);
+    const request = { op: 'begin', checksum, ...claimOf(step, claim), ...optionsOf(step) };
     const open = await this.#access.begin(JSON.stringify(request), options);
     return { begun: applied(parse(open.begun)), open };
   }

@@ -70,7 +70,12 @@ export type SchemaRequest =
       readonly options: MigrationOptions;
     })
   /** Takes the write transaction of this session for a migration in code; its statements follow. */
-  | (MigrationClaim & { readonly op: 'begin'; readonly options: MigrationOptions })
+  | (MigrationClaim & {
+      readonly op: 'begin';
+      /** Of the code that the program would run; '' when it does not say. */
+      readonly checksum: string;
+      readonly options: MigrationOptions;
+    })
   | { readonly op: 'end'; readonly run: string }
   | (MigrationClaim & {
       readonly op: 'batch';
@@ -157,7 +162,12 @@ export function parseSchemaRequest(json: string): SchemaRequest {
         options: optionsOf(fields),
       };
     case 'begin':
-      return { op, ...claimOf(fields), options: optionsOf(fields) };
+      return {
+        op,
+        ...claimOf(fields),
+        checksum: fields.optional('checksum'),
+        options: optionsOf(fields),
+      };
     case 'end':
       return { op, run: fields.text('run') };
     case 'batch':
