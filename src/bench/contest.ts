@@ -36,21 +36,33 @@ export interface Result {
   readonly runs: readonly Run[];
 }
 
-/** Lets all run in turn, `rounds` times, so that what the machine does besides meets all of them. `disk`: a directory on the disk. */
+/**
+ * Lets all run in turn, `rounds` times, so that what the machine does besides meets all of them. Who fails once is out, without a result.
+ * `disk`: a directory on the disk.
+ */
 export async function contest(
   contestants: readonly Contestant[],
   rounds: number,
   disk: string,
   told: (name: string, run: Run) => void,
+  failed: (name: string, reason: string) => void,
 ): Promise<Result[]> {
   const runs = new Map<string, Run[]>(contestants.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (const contestant of contestants) {
-      const used = meter(contestant, disk);
-      const figures = await contestant.run();
-      const run = { figures, use: used() };
-      runs.get(contestant.name)?.push(run);
-      told(contestant.name, run);
+      const { name } = contestant;
+      const own = runs.get(name);
+      if (own === undefined) continue;
+      try {
+        const used = meter(contestant, disk);
+        const figures = await contestant.run();
+        const run = { figures, use: used() };
+        own.push(run);
+        told(name, run);
+      } catch (error) {
+        runs.delete(name);
+        failed(name, error instanceof Error ? error.message : String(error));
+      }
     }
   }
   return [...runs].map(([name, of]) => ({ name, runs: of }));

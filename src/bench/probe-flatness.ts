@@ -156,7 +156,7 @@ export const FLAT_PROBES: readonly Probe[] = [
   {
     id: 'long-query',
     title: `p99 of inserts during a long query / before it, ${WRITERS} writers`,
-    ...{ unit: '×', goal: { atMost: 3 }, quick: true, who: WHO },
+    ...{ unit: '×', goal: { atMost: 3 }, quick: false, who: WHO },
     subjects: async (stage, scale) => await onBoth(stage, scale, longQuery),
   },
 ];
@@ -164,6 +164,6 @@ export const FLAT_PROBES: readonly Probe[] = [
 /** Ends the clusters of the other probes of growth, so it is the last. */
 export const SNAPSHOT_PROBE: Probe = {
   ...{ id: 'snapshot', title: 'p99 of inserts while snapshots are taken / without, all data' },
-  ...{ unit: '×', goal: { atMost: 2 }, quick: true, once: true, who: WHO },
+  ...{ unit: '×', goal: { atMost: 2 }, quick: false, once: true, who: WHO },
   subjects: snapshotSubjects,
 };

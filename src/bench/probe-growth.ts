@@ -60,17 +60,17 @@ async function restart(growth: Growth): Promise<Sample> {
 export const GROWTH_PROBES: readonly Probe[] = [
   {
     ...{ id: 'memory', title: 'resident memory of a node with a tenth of the data' },
-    ...{ unit: 'MB', goal: { atMost: 1, of: 'C dqlite' }, quick: true, once: true, who: WHO },
+    ...{ unit: 'MB', goal: { atMost: 1, of: 'C dqlite' }, quick: false, once: true, who: WHO },
     subjects: async (stage, scale) => await subjects(stage, scale, memory),
   },
   {
     ...{ id: 'flat-size', title: 'cost of an insert with all data / with a hundredth of it' },
-    ...{ unit: '×', goal: { atMost: 1.3 }, quick: true, once: true, who: WHO },
+    ...{ unit: '×', goal: { atMost: 1.3 }, quick: false, once: true, who: WHO },
     subjects: async (stage, scale) => await subjects(stage, scale, costBySize),
   },
   {
     ...{ id: 'restart', title: 'all nodes killed and started to an acknowledged write' },
-    ...{ unit: 'ms', goal: { atMost: 10_000 }, quick: true, who: WHO },
+    ...{ unit: 'ms', goal: { atMost: 10_000 }, quick: false, who: WHO },
     subjects: async (stage, scale) => await subjects(stage, scale, restart),
   },
 ];

@@ -44,7 +44,7 @@ function probe(
     value: value(await idle(cluster, scale.seconds)),
   });
   return {
-    ...{ id, title, unit, goal: { atMost }, quick: true, who: ['quorate', 'C dqlite'] },
+    ...{ id, title, unit, goal: { atMost }, quick: false, who: ['quorate', 'C dqlite'] },
     subjects: async (stage: Stage, scale) => {
       const clusters = [await stage.quorate(), await stage.c()];
       return clusters.flatMap((cluster) =>

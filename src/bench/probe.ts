@@ -53,9 +53,12 @@ export async function probed(
   rounds: number,
   told: (name: string, sample: Sample) => void,
 ): Promise<Finding> {
-  const subjects = await probe.subjects(stage, scale);
   const samples = new Map<string, Sample[]>();
   const failed = new Map<string, string>();
+  const subjects = await probe.subjects(stage, scale).catch((error: unknown) => {
+    for (const name of probe.who) failed.set(name, `failed: ${String(error)}`);
+    return [];
+  });
   for (let round = 0; round < (probe.once === true ? 1 : rounds); round++) {
     for (const { name, measure } of subjects) {
       if (failed.has(name)) continue;
