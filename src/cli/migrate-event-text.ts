@@ -25,7 +25,9 @@ export function eventText(event: SchemaEvent, where: Where): string | undefined 
         ? undefined
         : printable(`waits: ${event.code}: ${event.reason}`);
     case 'excluded':
-      return printable(`${event.participant} is excluded by the policy on who lags behind`);
+      return printable(
+        `${event.participant} is excluded by the policy on who lags behind or is absent`,
+      );
     case 'task':
     case 'hook':
       return sideText(event);

@@ -61,7 +61,16 @@ export type SchemaEvent =
       readonly release: string;
       readonly waitedMs: number;
     }
-  /** `policy.lagging` has excluded it. */
+  /** Older code is in the way on a node that has been silent for longer than `policy.absent` says. */
+  | {
+      readonly kind: 'absent';
+      readonly namespace: string;
+      readonly name: string;
+      readonly participant: string;
+      readonly release: string;
+      readonly silentMs: number;
+    }
+  /** `policy.lagging` or `policy.absent` has excluded it. */
   | { readonly kind: 'excluded'; readonly namespace: string; readonly participant: string }
   /** A task was done here; with an error it was not, and is tried again. */
   | {

@@ -43,6 +43,13 @@ export interface SchemaPolicy {
   readonly lagging?:
     | { readonly waitMs: number; readonly then: 'alert' | 'exclude' | 'fail-start' }
     | undefined;
+  /**
+   * The same for older code on a node that is a member and of which the leader has heard nothing for `waitMs` (told from 15 000 on, counted
+   * again by a new leader). Clients that are silent for a minute count no more in any case.
+   */
+  readonly absent?:
+    | { readonly waitMs: number; readonly then: 'alert' | 'exclude' | 'fail-start' }
+    | undefined;
   /** Whether migrations that break older code wait for `finalize`. Set where no operator has decided. */
   readonly finalize?: 'auto' | 'manual' | undefined;
   /** What sessions may do that declare nothing. Set where no operator has decided. */

@@ -15,6 +15,8 @@ export interface Presence {
   readonly members: ReadonlySet<string> | undefined;
   /** Whether a client that registered has been heard of lately. */
   heard(id: string): boolean;
+  /** For how long nothing has been heard of a participant, in ms, as far as this leader knows. */
+  silentMs(id: string): number;
   /** False when a voter has no fence of its own: what breaks older code is not kept from it. */
   readonly fenced: boolean;
 }
@@ -48,6 +50,22 @@ function counts({ state, kind, id }: Participant, presence: Presence): boolean {
   if (state !== 'active') return false;
   if (kind === 'node') return presence.members?.has(id) !== false;
   return presence.heard(id);
+}
+
+/** Silence from which on a participant that looks every few seconds is worth telling of, in ms. */
+const SILENT_MS = 15_000;
+
+/** Nodes that count at barriers and of which nothing is heard. Clients in this state count no more by themselves. */
+export function silentNodes(
+  stores: readonly SchemaStore[],
+  presence: Presence,
+): readonly { readonly id: string; readonly ms: number }[] {
+  const nodes = stores
+    .flatMap((store) => store.participants())
+    .filter((each) => each.kind === 'node' && counts(each, presence));
+  return [...new Set(nodes.map(({ id }) => id))]
+    .map((id) => ({ id, ms: Math.floor(presence.silentMs(id)) }))
+    .filter(({ ms }) => ms >= SILENT_MS);
 }
 
 function programOf(store: SchemaStore, { manifest }: Participant): Program | undefined {

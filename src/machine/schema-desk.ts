@@ -17,7 +17,7 @@ import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
 import type { SqlFailure } from './messages.ts';
 import type { RequestTable } from './request-table.ts';
-import type { Presence } from './schema-barrier.ts';
+import { type Presence, silentNodes } from './schema-barrier.ts';
 import { runBackfill } from './schema-batch.ts';
 import { baseline, control, taskDone } from './schema-control.ts';
 import { forget } from './schema-expiry.ts';
@@ -61,7 +61,7 @@ export class SchemaDesk {
   readonly #keeper: TransactionKeeper;
   readonly #sealer: Sealer;
   readonly #requests: RequestTable;
-  /** When clients were last heard of, in this epoch. */
+  /** When participants were last heard of, in this epoch. */
   readonly #heard = new Map<string, number>();
   #epoch: number | undefined;
   #since = 0;
@@ -127,16 +127,19 @@ export class SchemaDesk {
     const nowMs = this.#core.clock.wallMs();
     switch (request.op) {
       case 'register':
-        if (request.participant.kind === 'client') this.#hear(request.participant.id);
         if (request.pretend) {
           return this.#read(job, database, connection, (sql) => ({
             namespaces: request.programs.map((program) => report(sql, program)),
           }));
         }
+        this.#hear(request.participant.id);
         return this.#write(job, database, connection, (sql) => {
-          const answer = register(sql, request, this.#presence(), nowMs);
-          if (answer.changed) forget(sql, this.#presence(), nowMs, this.#core.limits.schemaClients);
-          return { declaration: answer.declaration, namespaces: answer.namespaces };
+          const presence = this.#presence();
+          const answer = register(sql, request, presence, nowMs);
+          if (answer.changed) forget(sql, presence, nowMs, this.#core.limits.schemaClients);
+          const { declaration, namespaces } = answer;
+          const stores = namespaces.map(({ namespace }) => new SchemaStore(sql, namespace));
+          return { declaration, namespaces, silent: silentNodes(stores, presence) };
         });
       case 'leave':
         return this.#write(job, database, connection, (sql) => ({
@@ -151,8 +154,11 @@ export class SchemaDesk {
       case 'task':
         return this.#write(job, database, connection, (sql) => taskDone(sql, request, nowMs));
       case 'migrate':
+        this.#hear(request.by);
         return this.#migrate(job, database, connection, request);
       case 'batch':
+        // Who works through a backfill does not register meanwhile.
+        this.#hear(request.by);
         return this.#batch(job, database, connection, request);
     }
   }
@@ -250,6 +256,7 @@ export class SchemaDesk {
       members: this.#core.memberIds,
       fenced: this.#core.fenced,
       heard: (id: string) => this.#isHeard(id),
+      silentMs: (id: string) => this.#silentMs(id),
     };
   }
 
@@ -268,8 +275,11 @@ export class SchemaDesk {
   }
 
   #isHeard(id: string): boolean {
-    const last = this.#heard.get(id) ?? this.#since;
-    return this.#core.clock.now() - last <= LIMITS.schemaLeaseMs;
+    return this.#silentMs(id) <= LIMITS.schemaLeaseMs;
+  }
+
+  #silentMs(id: string): number {
+    return this.#core.clock.now() - (this.#heard.get(id) ?? this.#since);
   }
 
   /** The time that other writers wait for a migration is limited. */

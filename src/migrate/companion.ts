@@ -13,6 +13,8 @@ export interface MigrationName {
 export interface Look {
   readonly reports: readonly NamespaceReport[];
   readonly serving: boolean;
+  /** Nodes of which the leader hears nothing, and for how long, in ms. */
+  readonly silent: ReadonlyMap<string, number>;
   /** What the database refused to begin. */
   readonly blocked: readonly (MigrationName & { readonly error: QuorateError })[];
   /** What this program has applied. */

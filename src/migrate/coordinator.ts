@@ -74,6 +74,7 @@ export class Coordinator {
   #applied: Look['applied'][number][] = [];
   #verdict: Verdict | undefined;
   #reports: readonly NamespaceReport[] = [];
+  #silent: ReadonlyMap<string, number> = new Map();
   #closed = false;
   readonly #abandon = new AbortController();
   #timer: Timer | undefined;
@@ -205,12 +206,13 @@ export class Coordinator {
     const { client, participant, migrations, onEvent } = this.#options;
     this.#blocked = [];
     for (;;) {
-      const { declaration, namespaces } = await client.register(participant, migrations, {
+      const { declaration, namespaces, silent } = await client.register(participant, migrations, {
         ...{ ...CALL, signal: this.#abandon.signal },
       });
       client.declare(declaration);
       const before = this.#reports;
       this.#reports = namespaces;
+      this.#silent = silent;
       for (const [i, { namespace, version, generation }] of namespaces.entries()) {
         if (before[i]?.generation === generation && before[i]?.version === version) continue;
         onEvent({ kind: 'registered', namespace, version, generation });
@@ -226,6 +228,7 @@ export class Coordinator {
     this.#applied = [];
     const refusal = await this.#options.companion?.afterLook({
       ...{ reports: this.#reports, serving, blocked: this.#blocked, applied },
+      silent: this.#silent,
     });
     if (serving) return SERVING_MS;
     if (refusal === undefined) return this.#judge();

@@ -79,9 +79,9 @@ export class PolicyKeeper {
   }
 
   /** Tells of older code that has been in the way for long, and does what the policy says. Throws QuorateError. */
-  async look({ blocked, serving }: Look): Promise<QuorateError | undefined> {
-    const { lagging } = this.#options.policy;
-    if (lagging === undefined) return undefined;
+  async look({ blocked, serving, silent }: Look): Promise<QuorateError | undefined> {
+    const { lagging, absent } = this.#options.policy;
+    if (lagging === undefined && absent === undefined) return undefined;
     const waiting = blocked.filter(({ error }) => error.code === 'MIGRATION_BLOCKED');
     const statuses = waiting.length === 0 ? [] : await schemaStatus(this.#options.observer);
     const seen = new Set<string>();
@@ -93,16 +93,24 @@ export class PolicyKeeper {
       for (const { id, release } of older.flatMap(({ participants }) => participants)) {
         const key = `${namespace} ${name} ${id}`;
         seen.add(key);
+        const about = { namespace, name, participant: id, release };
         const waitedMs = this.#waited(key);
-        if (waitedMs < lagging.waitMs) continue;
-        await this.#late({ namespace, name, participant: id, release, waitedMs });
-        if (lagging.then === 'fail-start' && !serving) refusal = error;
+        const silentMs = silent.get(id) ?? 0;
+        const late = [
+          ...(isOver(absent, silentMs) ? [{ kind: 'absent', ...about, silentMs } as const] : []),
+          ...(isOver(lagging, waitedMs) ? [{ kind: 'lagging', ...about, waitedMs } as const] : []),
+        ];
+        for (const event of late) {
+          const done = await this.#late(event);
+          if (done === 'fail-start' && !serving) refusal = error;
+          if (done === 'exclude') break;
+        }
       }
     }
     for (const key of [...this.#since.keys()]) {
       if (seen.has(key)) continue;
       this.#since.delete(key);
-      this.#told.delete(key);
+      for (const kind of ['absent', 'lagging']) this.#told.delete(`${kind} ${key}`);
     }
     return refusal;
   }
@@ -114,14 +122,24 @@ export class PolicyKeeper {
     return now - since;
   }
 
-  async #late(late: Omit<Extract<SchemaEvent, { kind: 'lagging' }>, 'kind'>): Promise<void> {
+  /** Tells it once, and does what the policy says; returns that. */
+  async #late(late: Late): Promise<Rule['then'] | undefined> {
     const { onEvent, policy } = this.#options;
-    const { namespace, name, participant } = late;
-    const key = `${namespace} ${name} ${participant}`;
-    if (!this.#told.has(key)) onEvent({ kind: 'lagging', ...late });
+    const { kind, namespace, name, participant } = late;
+    const key = `${kind} ${namespace} ${name} ${participant}`;
+    if (!this.#told.has(key)) onEvent(late);
     this.#told.add(key);
-    if (policy.lagging?.then !== 'exclude') return;
+    const then = policy[kind]?.then;
+    if (then !== 'exclude') return then;
     await this.#control(namespace, 'exclude', participant);
     onEvent({ kind: 'excluded', namespace, participant });
+    return then;
   }
+}
+
+type Rule = NonNullable<SchemaPolicy['lagging']>;
+type Late = Extract<SchemaEvent, { readonly kind: 'lagging' | 'absent' }>;
+
+function isOver(rule: Rule | undefined, ms: number): boolean {
+  return rule !== undefined && ms >= rule.waitMs;
 }

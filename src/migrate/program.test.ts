@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import type { SchemaEvent } from '../client/index.ts';
+import { type SchemaEvent, schemaAccess } from '../client/index.ts';
 import { EventHub } from './event-hub.ts';
 import { defineMigrations, operate, schemaMetrics, sqlMigration } from './index.ts';
+import { SchemaClient } from './schema-client.ts';
 import { Copy, story, until } from './testing/copies.ts';
 
 const ONE = sqlMigration('0001', 'create table a (x, y)', { kind: 'expand' });
@@ -126,6 +127,39 @@ test.each(['alert', 'exclude', 'fail-start'] as const)(
       if (then === 'fail-start') {
         await expect(copy.schema.ready()).rejects.toMatchObject({ code: 'MIGRATION_BLOCKED' });
       }
+    }),
+);
+
+test.each(['exclude', 'fail-start'] as const)(
+  'older code on a node that is not heard of is told, then: %s; on one that looks again and again it is not',
+  (then) =>
+    story(59, async (world) => {
+      const [here = '', gone = ''] = (await world.client('asker').cluster.members()).map(({ id }) =>
+        String(id),
+      );
+      const old = new Copy(world, here, R1, {}, 'node');
+      await old.schema.ready();
+      // It registers once and is never heard of again.
+      const lost = new SchemaClient(schemaAccess(world.client('lost').database('app')));
+      await lost.register({ id: gone, kind: 'node', boot: 'b', release: '1.0.0' }, [R1]);
+      const breaking = sqlMigration('0002', 'alter table a rename column y to z');
+      const copy = new Copy(world, 'new', defineMigrations({ entries: [ONE, breaking] }), {
+        policy: { absent: { waitMs: 20_000, then } },
+      });
+      await until(world, 'the block', () => copy.count('blocked') > 0);
+      await world.sleep(10_000);
+      expect(copy.count('absent')).toBe(0);
+      await until(world, 'the alert', () => copy.count('absent') > 0);
+      await world.sleep(10_000);
+      const told = copy.events.filter((event) => event.kind === 'absent');
+      expect(told).toMatchObject([{ name: '0002', participant: gone, release: '1.0.0' }]);
+      expect(told[0]?.silentMs).toBeGreaterThanOrEqual(20_000);
+      const [status] = await copy.schema.status();
+      const states = status?.participants.map(({ id, state }) => `${id} ${state}`);
+      expect(states).toContain(`${here} active`);
+      expect(states).toContain(`${gone} ${then === 'exclude' ? 'excluded' : 'active'}`);
+      expect(copy.count('excluded')).toBe(then === 'exclude' ? 1 : 0);
+      expect(copy.count('refused')).toBe(then === 'fail-start' ? 1 : 0);
     }),
 );
 

@@ -25,6 +25,14 @@ export interface Applied {
   readonly done: number;
 }
 
+/** The answer to a registration. */
+export interface Registered {
+  readonly declaration: string;
+  readonly namespaces: readonly NamespaceReport[];
+  /** Nodes that count at barriers and of which the leader hears nothing: for how long, in ms. */
+  readonly silent: ReadonlyMap<string, number>;
+}
+
 /** Requests about the schema, typed. Every method throws QuorateError. */
 export class SchemaClient {
   readonly #access: SchemaAccess;
@@ -37,7 +45,7 @@ export class SchemaClient {
     participant: Participant,
     migrations: readonly Migrations[],
     options: CallOptions & { readonly pretend?: boolean } = {},
-  ): Promise<{ readonly declaration: string; readonly namespaces: readonly NamespaceReport[] }> {
+  ): Promise<Registered> {
     const { pretend = false, ...call } = options;
     const manifests = migrations.map(({ program }): unknown =>
       JSON.parse(canonicalText(program.manifest)),
@@ -46,6 +54,11 @@ export class SchemaClient {
     return {
       declaration: text(answer.declaration),
       namespaces: list(answer.namespaces).map(namespaceReport),
+      silent: new Map(
+        list(answer.silent)
+          .map(fields)
+          .map(({ id, ms }) => [text(id), Number(ms)]),
+      ),
     };
   }
 
