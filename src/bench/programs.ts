@@ -87,7 +87,7 @@ export async function buildSockets(directory: string): Promise<string> {
   return program;
 }
 
-/** What the linked library says of itself, and what Debian calls it where it is Debian's. */
+/** What the linked library says of itself (Debian's 1.11.1 says 1.10.0), and what Debian calls it unless another one is linked. */
 export async function cVersion(directory: string): Promise<string> {
   const program = `${directory}/version`;
   await run('gcc', ['-O2', '-o', program, source('version.c'), '-ldqlite', '-lsqlite3']);
@@ -96,5 +96,7 @@ export async function cVersion(directory: string): Promise<string> {
   const debian = await run('dpkg-query', ['-W', '-f', `\${Version}`, 'libdqlite0'])
     .then(({ stdout }) => `, package ${stdout}`)
     .catch(() => '');
-  return `library ${version}${debian}, SQLite ${sqlite}`;
+  const other = process.env.LD_LIBRARY_PATH;
+  const origin = other === undefined ? debian : `, from ${other}`;
+  return `library ${version}${origin}, SQLite ${sqlite}`;
 }
