@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type SchemaEvent, schemaAccess } from '../client/index.ts';
 import { EventHub } from './event-hub.ts';
-import { defineMigrations, operate, schemaMetrics, sqlMigration } from './index.ts';
+import { batchMigration, defineMigrations, operate, schemaMetrics, sqlMigration } from './index.ts';
 import { SchemaClient } from './schema-client.ts';
 import { Copy, story, until } from './testing/copies.ts';
 
@@ -312,6 +312,30 @@ test('who reads slowly misses the oldest', async () => {
   hub.close();
   expect(await reader.next()).toMatchObject({ done: true });
 });
+
+test('metrics tell how many rows are still before a backfill, as long as there is one', () =>
+  story(60, async (world) => {
+    const ten = `${ONE.sql}; insert into a with recursive n(i) as (select 1 union all select i + 1 from n where i < 10) select i, null from n`;
+    const table = sqlMigration('0001', ten, { kind: 'expand' });
+    const fill = batchMigration('0002', {
+      ...{ table: 'a', key: 'x', rows: 3, pauseMs: 2_000 },
+      run: 'update a set y = 1 where x > :after and x <= :upto',
+    });
+    const waits = batchMigration('0003', { ...fill, table: 'absent' });
+    const absent = defineMigrations({ entries: [table, fill, waits] });
+    const copy = new Copy(world, 'a', absent);
+    const remaining = async (): Promise<string[]> => {
+      const text = await copy.schema.metrics();
+      return text
+        .split('\n')
+        .filter((line) => line.startsWith('quorate_schema_backfill_remaining{'));
+    };
+    await until(world, 'the first batch', () => copy.count('batch') > 0);
+    const labels = '{namespace="app",migration="0002"}';
+    expect(await remaining()).toEqual([`quorate_schema_backfill_remaining${labels} 7`]);
+    await until(world, 'the end', () => copy.schema.reports[0]?.version === 2);
+    expect(await remaining()).toEqual([]);
+  }));
 
 test('names in metrics cannot end a line', () => {
   const status = { namespace: 'a"\n\\', version: 1, floor: 0, phase: 'idle', participants: [] };

@@ -10,6 +10,7 @@ import type {
   SchemaGoal,
   SchemaPlan,
 } from '../client/index.ts';
+import { backfillRemaining } from './backfill-remaining.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { Migrations } from './define.ts';
 import type { EventHub } from './event-hub.ts';
@@ -180,7 +181,9 @@ export class RunningSchema implements Schema {
     const pending = statuses.flatMap((status) =>
       status.pending.map(({ name }) => `${status.namespace} ${name}`),
     );
-    return schemaMetrics(statuses, this.#parts.meter.counts(new Set(pending)));
+    const { observer, migrations, meter } = this.#parts;
+    const remaining = await backfillRemaining(observer, migrations, statuses);
+    return schemaMetrics(statuses, meter.counts(new Set(pending)), remaining);
   }
 
   async close(): Promise<void> {

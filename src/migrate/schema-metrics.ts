@@ -1,5 +1,6 @@
 import type { Clock } from '../base/index.ts';
 import type { NamespaceStatus, SchemaEvent } from '../client/index.ts';
+import type { Remaining } from './backfill-remaining.ts';
 
 /** What one program has counted since its start. */
 export interface SchemaCounts {
@@ -83,7 +84,11 @@ export class SchemaMeter {
 }
 
 /** State and counts as text for Prometheus. */
-export function schemaMetrics(statuses: readonly NamespaceStatus[], counts: SchemaCounts): string {
+export function schemaMetrics(
+  statuses: readonly NamespaceStatus[],
+  counts: SchemaCounts,
+  remaining: readonly Remaining[] = [],
+): string {
   const lines: string[] = [];
   const add = (name: string, type: string, samples: readonly (readonly [string, number])[]) => {
     if (samples.length === 0) return;
@@ -109,6 +114,11 @@ export function schemaMetrics(statuses: readonly NamespaceStatus[], counts: Sche
   );
   add('participants', 'gauge', statuses.flatMap(participantsOf));
   add('backfill_rows', 'gauge', statuses.flatMap(backfillsOf));
+  add(
+    'backfill_remaining',
+    'gauge',
+    remaining.map(({ rows, ...labels }) => [labelsOf(labels), rows]),
+  );
   add('serving', 'gauge', [['', counts.serving ? 1 : 0]]);
   add('blocked_seconds_total', 'counter', [['', counts.blockedSeconds]]);
   add('migrations_total', 'counter', [['', counts.migrations]]);
