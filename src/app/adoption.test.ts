@@ -13,6 +13,8 @@ import { migrationsFromFolder } from './migration-files.ts';
 
 const LIMIT_MS = 120_000;
 const FIXTURES = 'test/fixtures/migrations';
+const FLYWAY =
+  'create table flyway_schema_history (installed_rank int, version text, type text, script text, checksum int, success int)';
 const SQL = {
   user: 'create table user (id integer primary key)',
   note: 'create table note (id integer primary key)',
@@ -120,6 +122,49 @@ describe('scenario 44: what a tool has applied is taken over', () => {
     });
   });
 
+  test.each([
+    [
+      'what was undone or deleted is not applied, whatever became of it later is',
+      `(1, '1', 'SQL', 'V1__user.sql', null, 1), (2, '2', 'SQL', 'V2__note.sql', null, 1), (3, '2', 'UNDO_SQL', 'U2__note.sql', null, 1),
+       (4, '2', 'SQL', 'V2__note.sql', null, 1), (5, '3', 'SQL', 'V3__tag.sql', null, 1), (6, '3', 'DELETE', 'V3__tag.sql', null, 1)`,
+      ['001_user', '002_note'],
+    ],
+    [
+      'a baseline between two versions',
+      "(1, '2.5', 'BASELINE', '<< Flyway Baseline >>', null, 1)",
+      ['001_user', '002_note'],
+    ],
+  ])('flyway: %s', async (_name, rows, migrations) => {
+    const sql = `${SQL.user};${SQL.note};${FLYWAY}; insert into flyway_schema_history values ${rows}`;
+    await holding(sql, async (world) => {
+      expect(await adopt(world, three)).toMatchObject({
+        outcome: 'adopted',
+        migrations,
+        notes: [],
+      });
+    });
+  });
+
+  test('a long history is taken over once, from a table of another name', async () => {
+    const names = Array.from({ length: 45 }, (_, i) => `${1000 + i}_m`);
+    const many = defineMigrations({ entries: names.map((name) => sqlMigration(name, 'select 1')) });
+    const rows = names.slice(0, 40).map((name, i) => `(${i}, '${name}.ts')`);
+    const table = 'my "own" table';
+    const quoted = '"my ""own"" table"';
+    const sql = `create table ${quoted} (id integer, name text); insert into ${quoted} values ${rows.join()}`;
+    await holding(sql, async (world) => {
+      const options = { from: 'knex', table };
+      expect(await adopt(world, many, options)).toMatchObject({ outcome: 'adopted', table });
+      expect(await adopt(world, many, options)).toMatchObject({ outcome: 'already' });
+      await expect(adopt(world, many, { table })).rejects.toThrow(/name the tool too/);
+      await expect(adopt(world, many, { at: '1044_m' })).rejects.toThrow(/of 40 migrations/);
+      const database = world.client('looker').database('app');
+      expect(
+        await database.query('select action, value, reason from __quorate_schema_audit'),
+      ).toEqual([{ action: 'baseline', value: '1039_m', reason: '' }]);
+    });
+  });
+
   test('without a history one may say where the schema is', async () => {
     await holding(SQL.user, async (world) => {
       await expect(adopt(world, three)).rejects.toMatchObject({ code: 'HISTORY_NOT_FOUND' });
@@ -176,10 +221,27 @@ describe('what does not fit is refused, and nothing is recorded', () => {
     ],
     [
       'Flyway failed',
-      `create table flyway_schema_history (installed_rank int, version text, type text, script text, checksum int, success int);
-      insert into flyway_schema_history values (1, '1', 'SQL', 'V1__user.sql', 5, 0)`,
+      `${FLYWAY}; insert into flyway_schema_history values (1, '1', 'SQL', 'V1__user.sql', 5, 0)`,
       'HISTORY_DIRTY',
       /V1__user.sql failed/,
+    ],
+    [
+      'Flyway failed in a script without a version',
+      `${FLYWAY}; insert into flyway_schema_history values (1, '1', 'SQL', 'V1__user.sql', 5, 1), (2, null, 'SQL', 'R__view.sql', 5, 0)`,
+      'HISTORY_DIRTY',
+      /R__view.sql failed/,
+    ],
+    [
+      'Flyway has applied none of these',
+      `${FLYWAY}; insert into flyway_schema_history values (1, '0.9', 'BASELINE', '<< Flyway Baseline >>', null, 1)`,
+      'HISTORY_NOT_FOUND',
+      /begins with the first/,
+    ],
+    [
+      "a table of the name is not the tool's",
+      'create table knex_migrations (who text); create table schema_migrations (version text)',
+      'HISTORY_NOT_FOUND',
+      /none of these tables/,
     ],
   ])('%s', async (_name, sql, code, text) => {
     await holding(sql, async (world) => {

@@ -32,6 +32,7 @@ test('a directory on the disk becomes migrations with kinds, checksums and a nam
     version: '1',
     when: undefined,
     fileDigest: digestOf(sql),
+    lineEndDigests: [digestOf(sql), digestOf('create table a (x);\r\n')],
     flywayChecksum: -1081515749,
   };
   expect(migrations.step('0001_a')).toEqual(

@@ -84,9 +84,13 @@ function originOf({
   version,
   when,
   fileDigest,
+  lineEndDigests,
   text,
-}: Pick<FolderMigration, 'version' | 'when' | 'fileDigest' | 'text'>): StepOrigin {
-  return { version, when, fileDigest, flywayChecksum: flywayChecksum(text) };
+}: Pick<
+  FolderMigration,
+  'version' | 'when' | 'fileDigest' | 'lineEndDigests' | 'text'
+>): StepOrigin {
+  return { version, when, fileDigest, lineEndDigests, flywayChecksum: flywayChecksum(text) };
 }
 
 /** Flyway takes the lines without their ends. */

@@ -31,6 +31,11 @@ export const baselineCommand: Command = {
       value: 'TOOL',
       help: `whose history: ${HISTORY_TOOLS.join(', ')} (default: the one that is there)`,
     },
+    table: {
+      type: 'string',
+      value: 'NAME',
+      help: "with --from: the tool's table, where it has another name than usual",
+    },
     at: {
       type: 'string',
       value: 'NAME',
@@ -53,13 +58,17 @@ async function runBaseline(input: CommandInput): Promise<number> {
   if (from !== undefined && at !== undefined) {
     throw new UsageError('--from reads a history, --at reads none: give one of them');
   }
+  const table = textOption(input, 'table');
+  if (table !== undefined && from === undefined) {
+    throw new UsageError('--table alone does not say whose it is: give --from too');
+  }
   const [migrations, other] = await declaredMigrations(input);
   if (migrations === undefined || other !== undefined) {
     throw new UsageError('say which namespace (-n) of these migrations the history is');
   }
   return await withDatabase(input, async (database) => {
     const dryRun = input.values['dry-run'] === true;
-    const options = { from, at, dryRun, ...decisionOf(input) };
+    const options = { from, table, at, dryRun, ...decisionOf(input) };
     const adoption = await adoptHistory(database, migrations, options);
     console.log(
       input.values.json === true

@@ -4,11 +4,12 @@ import type { Migrations } from './define.ts';
 import { type HistoryTool, readHistory } from './foreign-history.ts';
 import { matchHistory } from './match-history.ts';
 import { SchemaClient } from './schema-client.ts';
-import { schemaStatus } from './status.ts';
 
 export interface AdoptOptions {
   /** Whose history holds. Default 'auto': that of the one tool whose table is there. */
   readonly from?: HistoryTool | 'auto' | undefined;
+  /** The tool's table, where it is configured to another name than its usual one; only together with `from`. */
+  readonly table?: string | undefined;
   /** No history is read: the schema of the database is that after this migration, you say. */
   readonly at?: string | undefined;
   /** Kept with the history. */
@@ -43,27 +44,33 @@ export interface Adoption {
 export async function adoptHistory(
   database: Database,
   migrations: Migrations,
-  { from = 'auto', at, by = 'adoption', reason = '', dryRun = false }: AdoptOptions = {},
+  { from = 'auto', table, at, by = 'adoption', reason = '', dryRun = false }: AdoptOptions = {},
 ): Promise<Adoption> {
   const found =
-    at === undefined ? await fromTool(database, migrations, from) : upTo(migrations, at);
+    at === undefined ? await fromTool(database, migrations, from, table) : upTo(migrations, at);
   const { namespace } = migrations;
-  const statuses = await schemaStatus(database);
-  const status = statuses.find((each) => each.namespace === namespace);
-  // Contracts have no number: a history of them alone is at version 0.
-  if (status !== undefined && status.applied.length > 0) {
-    const recorded = new Set(status.applied.map(({ name }) => name));
+  const recorded = await recordedNames(database, namespace);
+  if (recorded.size > 0) {
     if (found.migrations.every((name) => recorded.has(name))) {
       return { outcome: 'already', namespace, ...found };
     }
     throw new QuorateError(
       'BASELINE_REFUSED',
-      `'${namespace}' is at version ${status.version} already: a history is taken over only where there is none`,
+      `'${namespace}' has a history already, of ${recorded.size} migrations: another one is taken over only where there is none`,
     );
   }
   if (dryRun) return { outcome: 'would-adopt', namespace, ...found };
   await record(database, migrations, { last: found.migrations.at(-1) ?? '', by, reason });
   return { outcome: 'adopted', namespace, ...found };
+}
+
+/** Of all that is recorded in a namespace: the status shows the newest only. */
+async function recordedNames(database: Database, namespace: string): Promise<Set<unknown>> {
+  const table = '__quorate_schema_history';
+  const exists = await database.query('select 1 from sqlite_schema where name = ?', [table]);
+  if (exists.length === 0) return new Set();
+  const rows = await database.query(`select name from ${table} where ns = ?`, [namespace]);
+  return new Set(rows.map(({ name }) => name));
 }
 
 type Found = Omit<Adoption, 'outcome' | 'namespace'>;
@@ -72,8 +79,9 @@ async function fromTool(
   database: Database,
   migrations: Migrations,
   from: HistoryTool | 'auto',
+  table: string | undefined,
 ): Promise<Found> {
-  const history = await readHistory(database, from);
+  const history = await readHistory(database, from, table);
   const { names, notes } = matchHistory(history, migrations);
   return { tool: history.tool, table: history.table, migrations: names, notes };
 }

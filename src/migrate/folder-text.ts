@@ -11,6 +11,7 @@ export interface FolderText {
   readonly source: string;
   readonly text: string;
   readonly fileDigest: string;
+  readonly lineEndDigests: readonly string[];
 }
 
 /** The error for a directory that cannot be used as it is; the text says what to do. */
@@ -26,7 +27,9 @@ export async function readText(files: MigrationFiles, source: string): Promise<F
   if (bytes.length > FILE_BYTES_MAX) {
     throw folderError(source, `larger than ${FILE_BYTES_MAX} bytes; split the migration`);
   }
-  return { source, text: normalised(decoded(source, bytes)), fileDigest: digestOf(bytes) };
+  const text = normalised(decoded(source, bytes));
+  const lineEndDigests = [text, text.replaceAll('\n', '\r\n')].map((each) => digestOf(each));
+  return { source, text, fileDigest: digestOf(bytes), lineEndDigests };
 }
 
 function decoded(source: string, bytes: Uint8Array): string {

@@ -43,6 +43,8 @@ export interface FolderMigration {
   readonly source: string;
   /** SHA-256 of the file as it is, which Drizzle and Prisma remember. */
   readonly fileDigest: string;
+  /** The same of the text with line ends of LF, and of CR LF: a checkout may have changed them. */
+  readonly lineEndDigests: readonly string[];
   /** The whole file, as `sql` is normalised; Flyway's checksum is taken of its lines. */
   readonly text: string;
   /** What golang-migrate, goose and Flyway call it, without leading zeros: '12', '1.2'. */

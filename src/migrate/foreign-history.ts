@@ -1,5 +1,6 @@
-import { QuorateError } from '../base/index.ts';
+import { printable, QuorateError } from '../base/index.ts';
 import type { Database } from '../client/index.ts';
+import { quoteIdentifier } from '../sql/index.ts';
 
 /** Tools whose record of applied migrations can be taken over. Umzug's is Sequelize's. */
 export type HistoryTool =
@@ -26,6 +27,8 @@ export interface ForeignMigration {
   readonly crc32?: number | undefined;
   /** All before it count as applied too. */
   readonly andBefore?: boolean | undefined;
+  /** Flyway's: all up to its version count as applied, whether or not the list has that version. */
+  readonly isBaseline?: boolean | undefined;
 }
 
 /** What a tool says it has applied, in its order. */
@@ -39,12 +42,13 @@ type Row = Readonly<Record<string, unknown>>;
 
 interface Source {
   readonly tool: HistoryTool;
+  /** Its name unless the tool is configured otherwise. */
   readonly table: string;
-  readonly query: string;
-  /** A column that tells the table from others of the same name. */
-  readonly column?: string;
-  /** A row of it with a value other than 0 says that a run is under way, or was killed. */
-  readonly lock?: { readonly table: string; readonly column: string };
+  /** What it must have to be this tool's. */
+  readonly columns: readonly string[];
+  readonly order: string;
+  /** A row of the table's lock with a value other than 0 in this column says that a run is under way, or was killed. */
+  readonly lock?: string;
   read(rows: readonly Row[]): ForeignMigration[];
 }
 
@@ -52,71 +56,66 @@ interface Source {
 const SOURCES: readonly Source[] = [
   {
     ...{ tool: 'drizzle', table: '__drizzle_migrations' },
-    query: 'select * from __drizzle_migrations order by created_at, rowid',
-    read: (rows) =>
-      rows.map(({ hash, created_at: when, name }) => ({
-        label: typeof name === 'string' ? name : `the one of ${when}`,
-        ...{ when: Number(when), digest: text(hash) },
-      })),
+    ...{ columns: ['hash', 'created_at'], order: 'created_at, rowid', read: readDrizzle },
   },
   {
     ...{ tool: 'prisma', table: '_prisma_migrations' },
-    query:
-      'select migration_name, checksum, finished_at, rolled_back_at from _prisma_migrations order by started_at, rowid',
-    read: readPrisma,
+    columns: ['migration_name', 'checksum', 'finished_at', 'rolled_back_at', 'started_at'],
+    ...{ order: 'started_at, rowid', read: readPrisma },
   },
   {
-    ...{ tool: 'kysely', table: 'kysely_migration' },
-    query: 'select name from kysely_migration order by timestamp, name',
-    lock: { table: 'kysely_migration_lock', column: 'is_locked' },
-    read: named,
+    ...{ tool: 'kysely', table: 'kysely_migration', lock: 'is_locked' },
+    ...{ columns: ['name', 'timestamp'], order: 'timestamp, name', read: named },
   },
   {
-    ...{ tool: 'knex', table: 'knex_migrations' },
-    query: 'select name from knex_migrations order by id',
-    lock: { table: 'knex_migrations_lock', column: 'is_locked' },
-    read: named,
+    ...{ tool: 'knex', table: 'knex_migrations', lock: 'is_locked' },
+    ...{ columns: ['id', 'name'], order: 'id', read: named },
   },
   {
     ...{ tool: 'umzug', table: 'SequelizeMeta' },
-    query: 'select name from SequelizeMeta order by name',
-    read: named,
+    ...{ columns: ['name'], order: 'name', read: named },
   },
   {
-    ...{ tool: 'golang-migrate', table: 'schema_migrations', column: 'dirty' },
-    query: 'select version, dirty from schema_migrations',
-    read: readGolangMigrate,
+    ...{ tool: 'golang-migrate', table: 'schema_migrations' },
+    ...{ columns: ['version', 'dirty'], order: 'version', read: readGolangMigrate },
   },
   {
     ...{ tool: 'goose', table: 'goose_db_version' },
-    query: 'select version_id, is_applied from goose_db_version order by id',
-    read: readGoose,
+    ...{ columns: ['id', 'version_id', 'is_applied'], order: 'id', read: readGoose },
   },
   {
     ...{ tool: 'flyway', table: 'flyway_schema_history' },
-    query:
-      'select version, type, script, checksum, success from flyway_schema_history order by installed_rank',
-    read: readFlyway,
+    columns: ['installed_rank', 'version', 'type', 'script', 'checksum', 'success'],
+    ...{ order: 'installed_rank', read: readFlyway },
   },
 ];
 
 export const HISTORY_TOOLS: readonly HistoryTool[] = SOURCES.map(({ tool }) => tool);
 
+const ROWS_MAX = 100_000;
+
 /**
- * Reads what a tool has recorded in the database; 'auto': the one whose table is there. Throws QuorateError: HISTORY_NOT_FOUND, HISTORY_AMBIGUOUS,
- * HISTORY_DIRTY when the tool did not end in order.
+ * Reads what a tool has recorded in the database; 'auto': the one whose table is there. `table` where the tool is configured to another name than its
+ * usual one. Throws QuorateError: HISTORY_NOT_FOUND, HISTORY_AMBIGUOUS, HISTORY_DIRTY when the tool did not end in order.
  */
 export async function readHistory(
   database: Database,
   wanted: HistoryTool | 'auto',
+  table?: string,
 ): Promise<ForeignHistory> {
-  const found: Source[] = [];
-  for (const source of SOURCES) {
-    if (wanted !== 'auto' && source.tool !== wanted) continue;
-    if (await isThere(database, source)) found.push(source);
+  if (table !== undefined && wanted === 'auto') {
+    throw new QuorateError(
+      'INVALID_ARGUMENT',
+      'a table alone does not say whose it is: name the tool too',
+    );
   }
+  const candidates = SOURCES.filter(({ tool }) => wanted === 'auto' || tool === wanted).map(
+    (each): Source => ({ ...each, table: table ?? each.table }),
+  );
+  const found: Source[] = [];
+  for (const source of candidates) if (await isThere(database, source)) found.push(source);
   const [source, other] = found;
-  if (source === undefined) throw notFound(wanted);
+  if (source === undefined) throw notFound(candidates);
   if (other !== undefined) {
     throw new QuorateError(
       'HISTORY_AMBIGUOUS',
@@ -124,23 +123,46 @@ export async function readHistory(
     );
   }
   await refuseLocked(database, source);
-  const { tool, table } = source;
-  const applied = source.read(await database.query(source.query));
+  return await readRows(database, source);
+}
+
+async function readRows(database: Database, source: Source): Promise<ForeignHistory> {
+  const { tool, table, order, read } = source;
+  const from = `from ${quoteIdentifier(table)} order by ${order}`;
+  const rows = await database.query(`select * ${from} limit ${ROWS_MAX + 1}`);
+  if (rows.length > ROWS_MAX) {
+    throw new QuorateError(
+      'HISTORY_MISMATCH',
+      `${printable(table)} has more than ${ROWS_MAX} rows`,
+    );
+  }
+  const applied = read(rows);
   if (applied.length > 0) return { tool, table, applied };
-  throw new QuorateError('HISTORY_NOT_FOUND', `${table} is empty: ${tool} has applied nothing`);
+  throw new QuorateError(
+    'HISTORY_NOT_FOUND',
+    `${printable(table)} is empty: ${tool} has applied nothing`,
+  );
 }
 
-async function isThere(database: Database, { table, column }: Source): Promise<boolean> {
-  const columns = await database.query('select name from pragma_table_info(?)', [table]);
-  return columns.length > 0 && (column === undefined || columns.some((c) => c.name === column));
+async function isThere(database: Database, { table, columns }: Source): Promise<boolean> {
+  const found = await database.query('select name from pragma_table_info(?)', [table]);
+  return columns.every((column) => found.some(({ name }) => name === column));
 }
 
-async function refuseLocked(database: Database, { tool, lock }: Source): Promise<void> {
+async function refuseLocked(database: Database, { tool, table, lock }: Source): Promise<void> {
   if (lock === undefined) return;
-  const columns = await database.query('select 1 from pragma_table_info(?)', [lock.table]);
-  if (columns.length === 0) return;
-  const held = await database.query(`select 1 from ${lock.table} where ${lock.column} <> 0`);
+  const name = `${table}_lock`;
+  const columns = await database.query('select name from pragma_table_info(?)', [name]);
+  if (!columns.some((column) => column.name === lock)) return;
+  const held = await database.query(`select 1 from ${quoteIdentifier(name)} where ${lock} <> 0`);
   if (held.length > 0) throw dirty(tool, 'a run is under way, or was killed (its lock is held)');
+}
+
+function readDrizzle(rows: readonly Row[]): ForeignMigration[] {
+  return rows.map(({ hash, created_at: when, name }) => ({
+    label: typeof name === 'string' ? name : `the one of ${when}`,
+    ...{ when: Number(when), digest: text(hash) },
+  }));
 }
 
 function named(rows: readonly Row[]): ForeignMigration[] {
@@ -176,33 +198,37 @@ function readGoose(rows: readonly Row[]): ForeignMigration[] {
   return standing.map(([version]) => ({ label: `version ${version}`, version }));
 }
 
+/** Each run is a row. What was undone, or taken out of the history by `repair`, has a later row that says so. */
 function readFlyway(rows: readonly Row[]): ForeignMigration[] {
-  return rows
-    .filter((row) => row.version !== null)
-    .map(({ version, type, script, checksum, success }) => {
-      if (Number(success) === 0) throw dirty('flyway', `${text(script)} failed`);
-      return {
-        ...{ label: text(script), version: text(version), andBefore: type === 'BASELINE' },
-        crc32: checksum === null || type === 'BASELINE' ? undefined : Number(checksum),
-      };
-    });
+  const standing = new Map<string, ForeignMigration>();
+  for (const row of rows) {
+    const [label, version, type] = [text(row.script), text(row.version), text(row.type)];
+    if (Number(row.success) === 0) throw dirty('flyway', `${label} failed`);
+    // Without a version: a script that is run again after each change.
+    if (version === '') continue;
+    standing.delete(version);
+    if (type === 'DELETE' || type.startsWith('UNDO')) continue;
+    const isBaseline = type === 'BASELINE';
+    const crc32 = row.checksum === null || isBaseline ? undefined : Number(row.checksum);
+    standing.set(version, { label, version, crc32, isBaseline });
+  }
+  return [...standing.values()];
 }
 
 function text(value: unknown): string {
   return value === null || value === undefined ? '' : String(value);
 }
 
-function notFound(wanted: HistoryTool | 'auto'): QuorateError {
-  const sources = SOURCES.filter(({ tool }) => wanted === 'auto' || tool === wanted);
+function notFound(candidates: readonly Source[]): QuorateError {
   return new QuorateError(
     'HISTORY_NOT_FOUND',
-    `none of these tables is in the database: ${sources.map(({ table }) => table).join(', ')}; where no tool has kept a history, say which migration its schema is at (at)`,
+    `none of these tables is in the database: ${candidates.map(({ table }) => printable(table)).join(', ')}; where no tool has kept a history, say which migration its schema is at (at)`,
   );
 }
 
 function dirty(tool: HistoryTool, what: string): QuorateError {
   return new QuorateError(
     'HISTORY_DIRTY',
-    `${tool}: ${what}; bring it to an end with that tool first, so that it is clear what the database holds`,
+    `${tool}: ${printable(what)}; bring it to an end with that tool first, so that it is clear what the database holds`,
   );
 }

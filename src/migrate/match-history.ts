@@ -1,5 +1,7 @@
 import { printable, QuorateError } from '../base/index.ts';
 import type { Migrations } from './define.ts';
+import { flywayVersion } from './folder-flyway.ts';
+import { compareNumbers } from './folder-order.ts';
 import type { ForeignHistory, ForeignMigration } from './foreign-history.ts';
 import type { StepOrigin } from './steps.ts';
 
@@ -28,6 +30,12 @@ export function matchHistory(history: ForeignHistory, migrations: Migrations): H
   const places = new Set<number>();
   let highest = -1;
   for (const each of history.applied) {
+    if (each.isBaseline === true) {
+      const count = known.filter((entry) => isUpTo(each, entry)).length;
+      for (let i = 0; i < count; i++) places.add(i);
+      highest = Math.max(highest, count - 1);
+      continue;
+    }
     const place = placeOf(history, each, known);
     if (place < highest) {
       notes.push(
@@ -44,7 +52,11 @@ export function matchHistory(history: ForeignHistory, migrations: Migrations): H
       `${known[missing].name} is not applied, and ${known[highest].name} after it is; apply it with ${history.tool}, or take it out of the list`,
     );
   }
-  return { names: known.slice(0, highest + 1).map(({ name }) => name), notes };
+  if (highest >= 0) return { names: known.slice(0, highest + 1).map(({ name }) => name), notes };
+  throw new QuorateError(
+    'HISTORY_NOT_FOUND',
+    `${history.tool} has applied none of these migrations: there is nothing to take over, the first copy begins with the first`,
+  );
 }
 
 function placeOf(history: ForeignHistory, each: ForeignMigration, known: readonly Known[]): number {
@@ -54,7 +66,8 @@ function placeOf(history: ForeignHistory, each: ForeignMigration, known: readonl
     return place;
   }
   // Drizzle's journal may have been made anew, with other times.
-  const again = each.when === undefined ? -1 : known.findIndex((e) => hasDigest(each, e));
+  const again =
+    each.when === undefined ? -1 : known.findIndex(({ origin }) => hasDigest(each, origin));
   if (again >= 0) return again;
   throw mismatch(
     history,
@@ -68,8 +81,18 @@ function isSame({ name, version, when }: ForeignMigration, { name: own, origin }
   return version !== undefined && plain(version) === plain(origin.version ?? leading(own));
 }
 
-function hasDigest({ digest }: ForeignMigration, { origin }: Known): boolean {
-  return digest !== undefined && origin.fileDigest === digest;
+/** Line ends do not count: a checkout of another system may have changed them. */
+function hasDigest(
+  { digest }: Pick<ForeignMigration, 'digest'>,
+  { fileDigest, lineEndDigests = [] }: StepOrigin,
+): boolean {
+  return digest !== undefined && (fileDigest === digest || lineEndDigests.includes(digest));
+}
+
+function isUpTo({ version = '' }: ForeignMigration, { name, origin }: Known): boolean {
+  const own = origin.version ?? leading(name);
+  if (own === '' || !/^\d+(?:[._]\d+)*$/.test(version)) return false;
+  return compareNumbers(flywayVersion(own), flywayVersion(version)) <= 0;
 }
 
 function refuseEdited(
@@ -78,7 +101,7 @@ function refuseEdited(
   { name, origin }: Known,
 ): void {
   const { fileDigest, flywayChecksum } = origin;
-  const bySha = digest !== undefined && fileDigest !== undefined && digest !== fileDigest;
+  const bySha = digest !== undefined && fileDigest !== undefined && !hasDigest({ digest }, origin);
   const byCrc = crc32 !== undefined && flywayChecksum !== undefined && crc32 !== flywayChecksum;
   if (!bySha && !byCrc) return;
   const [theirs, ours] = bySha ? [digest, fileDigest] : [crc32, flywayChecksum];

@@ -38,6 +38,8 @@ export interface StepOrigin {
   readonly when?: number | undefined;
   /** SHA-256 of its file as it is, in 64 digits: Drizzle's and Prisma's checksum. */
   readonly fileDigest?: string | undefined;
+  /** The same of its text with either kind of line ends. */
+  readonly lineEndDigests?: readonly string[] | undefined;
   /** CRC-32 of the lines of its file, as a signed number. */
   readonly flywayChecksum?: number | undefined;
 }
