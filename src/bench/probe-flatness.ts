@@ -15,8 +15,10 @@ const WRITERS = 8;
 const QUERY = (steps: number): string =>
   `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${steps}) select sum(i % 7) as s from n`;
 const CALIBRATION = 1_000_000;
-/** Within one run of writes; each kind of server then takes several snapshots. */
+/** Few, so that a slow server comes to a snapshot within a minute. */
 const SNAPSHOT_ENTRIES = 200;
+/** Loads one after another, until one has seen a snapshot. */
+const RUNS_MAX = 40;
 
 /** Inserts from a few connections, the same for either kind of server. */
 async function inserts(stage: Stage, cluster: BenchCluster, scale: Scale): Promise<Figures> {
@@ -99,12 +101,18 @@ async function underSnapshots(quiet: Growth, start: () => Promise<Growth>): Prom
   const busy = await start();
   await busy.at(100);
   const from = newestSnapshot(busy.cluster);
-  const during = await busy.insert();
-  const to = newestSnapshot(busy.cluster);
+  let worst: Figures | undefined;
+  let to = from;
+  let runs = 0;
+  for (; runs < RUNS_MAX && to === from; runs++) {
+    const during = await busy.insert();
+    to = newestSnapshot(busy.cluster);
+    if (worst === undefined || during.p99 > worst.p99) worst = during;
+  }
   await busy.cluster.stop();
-  const note = `without: ${p99Of(before)}; with: ${p99Of(during)}; newest snapshot: entry ${from}, then ${to}`;
-  if (to === from) throw new Error(`no snapshot was taken meanwhile; ${note}`);
-  return { value: during.p99 / before.p99, note };
+  if (to === from || worst === undefined) throw new Error(`no snapshot within ${runs} runs`);
+  const note = `without: ${p99Of(before)}; with, the worst of ${runs} runs: ${p99Of(worst)}; newest snapshot: entry ${from}, then ${to}`;
+  return { value: worst.p99 / before.p99, note };
 }
 
 /** The last entry that a snapshot on any disk covers. */

@@ -91,7 +91,10 @@ export function findingsTable(findings: readonly Finding[]): string {
         samples.at(-1)?.note ?? '',
       ];
     });
-    return [...ran, ...absent.map((reason) => [ran.length === 0 ? probe.title : '', reason])];
+    return [
+      ...ran,
+      ...absent.map((reason, i) => [ran.length + i === 0 ? probe.title : '', reason]),
+    ];
   });
   return markdown(head, lines);
 }

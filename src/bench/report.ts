@@ -36,7 +36,7 @@ export function tableOf(outcomes: readonly Outcome[]): string {
         i === 0 ? rateGoal(row.rate, medianRate(result)) : ratioGoal(goal, ratio),
       ];
     });
-    return [...ran, ...absent.map((reason) => [ran.length === 0 ? row.title : '', reason])];
+    return [...ran, ...absent.map((reason, i) => [ran.length + i === 0 ? row.title : '', reason])];
   });
   return markdown(head, lines);
 }
