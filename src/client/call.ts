@@ -1,13 +1,17 @@
 import { type Clock, QuorateError, type Timer } from '../base/index.ts';
 import { NotAnswered } from './errors.ts';
 
+type EndListener = (reason: QuorateError) => void;
+
 /** One call of the user: its deadline and its signal, for all attempts together. */
 export class Call {
   readonly #clock: Clock;
   readonly #deadline: number;
   readonly #timer: Timer;
   readonly #signal: AbortSignal | undefined;
-  readonly #listeners = new Set<(reason: QuorateError) => void>();
+  /** Most calls have one listener at a time: only further ones get a set. */
+  #listener: EndListener | undefined;
+  #others: Set<EndListener> | undefined;
   readonly #timeoutMs: number;
   #ended: QuorateError | undefined;
   /** Why the last attempt failed, for the message of a timeout. */
@@ -54,8 +58,13 @@ export class Call {
     if (this.#ended !== undefined) return;
     this.#ended = reason;
     this.finish();
-    for (const listener of [...this.#listeners]) listener(reason);
-    this.#listeners.clear();
+    const listeners = [
+      ...(this.#listener === undefined ? [] : [this.#listener]),
+      ...(this.#others ?? []),
+    ];
+    this.#listener = undefined;
+    this.#others = undefined;
+    for (const listener of listeners) listener(reason);
   }
 
   /** Frees timer and signal; must be called when the call has its result. */
@@ -74,9 +83,16 @@ export class Call {
   }
 
   /** Calls back when the call ends before `remove` is called. */
-  onEnd(listener: (reason: QuorateError) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  onEnd(listener: EndListener): () => void {
+    if (this.#listener === undefined) this.#listener = listener;
+    else {
+      this.#others ??= new Set();
+      this.#others.add(listener);
+    }
+    return () => {
+      if (this.#listener === listener) this.#listener = undefined;
+      else this.#others?.delete(listener);
+    };
   }
 
   /** The promise's result, or NotAnswered when the call ends first. */

@@ -38,7 +38,7 @@ export class Dispatcher {
 
   /** Runs a task to its result. Throws QuorateError only. */
   async run<T>(task: Task<T>, call: Call): Promise<T> {
-    const failed = new Set<string>();
+    const failed = new FailedNodes();
     for (let attempt = 0; ; attempt++) {
       let link: Link | undefined;
       try {
@@ -57,11 +57,11 @@ export class Dispatcher {
     }
   }
 
-  #route(task: Task<unknown>, failed: Set<string>, call: Call): Promise<Link> {
+  #route(task: Task<unknown>, failed: FailedNodes, call: Call): Promise<Link> {
     if (task.leader) return this.#tracker.leader(call);
     if (task.readFrom === 'any') {
       const preferred = this.#local !== undefined && !failed.has(this.#local);
-      const address = preferred ? this.#local : this.#tracker.pick(failed);
+      const address = preferred ? this.#local : this.#tracker.pick(failed.addresses);
       if (address !== undefined) return this.#get(address, failed, call);
     } else if (task.readFrom !== undefined && task.readFrom !== 'leader') {
       return this.#get(task.readFrom, failed, call);
@@ -71,7 +71,7 @@ export class Dispatcher {
     return this.#tracker.leader(call);
   }
 
-  async #get(address: string, failed: Set<string>, call: Call): Promise<Link> {
+  async #get(address: string, failed: FailedNodes, call: Call): Promise<Link> {
     try {
       return await this.#pool.get(address, call);
     } catch (error) {
@@ -85,7 +85,7 @@ export class Dispatcher {
     error: unknown,
     task: Task<unknown>,
     link: Link | undefined,
-    failed: Set<string>,
+    failed: FailedNodes,
     call: Call,
   ): Error {
     if (error instanceof NotAnswered) {
@@ -110,6 +110,26 @@ export class Dispatcher {
     if (notLeader) this.#tracker.onRefused(link.address, error.leader);
     if (!task.repeatable() || !mayRepeat(error, task.write)) throw error;
     return error;
+  }
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+
+/** Addresses at which a task has failed. Most tasks never need it. */
+class FailedNodes {
+  #addresses: Set<string> | undefined;
+
+  get addresses(): ReadonlySet<string> {
+    return this.#addresses ?? NOBODY;
+  }
+
+  has(address: string): boolean {
+    return this.#addresses?.has(address) === true;
+  }
+
+  add(address: string): void {
+    this.#addresses ??= new Set();
+    this.#addresses.add(address);
   }
 }
 

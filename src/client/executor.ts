@@ -43,6 +43,53 @@ export interface Performed {
 
 const NO_OPTIONS: CallOptions = {};
 
+/** A request whose rows are kept until it has ended. */
+class CollectedRequest implements Request {
+  readonly kind: Request['kind'];
+  readonly mode: TransactionMode;
+  readonly statements: readonly StatementText[];
+  readonly write: boolean;
+  readonly options: CallOptions;
+  /** Of the last attempt; most writes have none. */
+  #collector: RowCollector | undefined;
+  #attempts = 0;
+
+  constructor(
+    kind: Request['kind'],
+    mode: TransactionMode,
+    statements: readonly StatementText[],
+    write: boolean,
+    options: CallOptions,
+  ) {
+    this.kind = kind;
+    this.mode = mode;
+    this.statements = statements;
+    this.write = write;
+    this.options = options;
+  }
+
+  rows(): RowsHandler {
+    this.#collector = undefined;
+    const attempt = ++this.#attempts;
+    return (statementIndex, columns, values, taken) => {
+      // What an attempt that was given up still sends is nobody's.
+      if (attempt === this.#attempts) {
+        this.#collector ??= new RowCollector();
+        this.#collector.add(statementIndex, columns, values);
+      }
+      taken();
+    };
+  }
+
+  repeatable(): boolean {
+    return true;
+  }
+
+  collected(statementIndex: number): Row[] {
+    return this.#collector?.rows(statementIndex) ?? [];
+  }
+}
+
 /** The calls that database, session and transaction have in common; each says where they run. */
 export abstract class ExecutorBase implements Executor {
   /** Runs a request. Throws QuorateError only. */
@@ -64,22 +111,8 @@ export abstract class ExecutorBase implements Executor {
     }
   }
 
-  async #collect(
-    request: Omit<Request, 'rows' | 'repeatable'>,
-  ): Promise<{ performed: Performed; collector: RowCollector }> {
-    let collector = new RowCollector();
-    const rows = (): RowsHandler => {
-      const fresh = new RowCollector();
-      collector = fresh;
-      return (statementIndex, columns, values, taken) => {
-        fresh.add(statementIndex, columns, values);
-        taken();
-      };
-    };
-    const performed = await this.within(request.options, (call) =>
-      this.perform({ ...request, rows, repeatable: () => true }, call),
-    );
-    return { performed, collector };
+  async #collect(request: CollectedRequest): Promise<Performed> {
+    return await this.within(request.options, (call) => this.perform(request, call));
   }
 
   async execute(
@@ -92,14 +125,9 @@ export abstract class ExecutorBase implements Executor {
 
   /** As `execute`, for a statement whose parameters are converted already. */
   protected async executeText(text: StatementText, options: CallOptions): Promise<ResultSet> {
-    const { performed, collector } = await this.#collect({
-      kind: 'statement',
-      mode: 'write',
-      statements: [text],
-      write: !surelyReadOnly(text.sql),
-      options,
-    });
-    return resultSets(performed, collector, 1)[0];
+    const write = !surelyReadOnly(text.sql);
+    const request = new CollectedRequest('statement', 'write', [text], write, options);
+    return resultSets(await this.#collect(request), request, 1)[0];
   }
 
   async query<R extends object = Row>(
@@ -128,44 +156,27 @@ export abstract class ExecutorBase implements Executor {
     if (texts.length === 0) return [];
     const reading = texts.every(({ sql }) => surelyReadOnly(sql));
     const modeUsed = mode ?? (reading ? 'read' : 'write');
-    const { performed, collector } = await this.#collect({
-      kind: 'batch',
-      mode: modeUsed,
-      statements: texts,
-      write: modeUsed !== 'read',
-      options,
-    });
-    return resultSets(performed, collector, texts.length);
+    const request = new CollectedRequest('batch', modeUsed, texts, modeUsed !== 'read', options);
+    return resultSets(await this.#collect(request), request, texts.length);
   }
 
   async executeMultiple(sql: string, options: CallOptions = NO_OPTIONS): Promise<void> {
     const statements = [toStatement(sql)];
-    await this.#collect({ kind: 'script', mode: 'write', statements, write: true, options });
+    await this.#collect(new CollectedRequest('script', 'write', statements, true, options));
   }
 
   /** Asks about the schema (room `schema`, as JSON) and gives the answer, JSON too. */
   async schemaRequest(json: string, options: CallOptions = NO_OPTIONS): Promise<string> {
-    const { performed, collector } = await this.#collect({
-      kind: 'schema',
-      mode: 'write',
-      statements: [toStatement(json)],
-      write: true,
-      options,
-    });
-    const [{ rows }] = resultSets(performed, collector, 1);
+    const request = new CollectedRequest('schema', 'write', [toStatement(json)], true, options);
+    const [{ rows }] = resultSets(await this.#collect(request), request, 1);
     return String(rows[0]?.[0]);
   }
 
   /** Tries migrations on a copy (room `schema`, as JSON) at the node that `readFrom` names, and gives the answer, JSON too. */
   async rehearse(json: string, options: CallOptions = NO_OPTIONS): Promise<string> {
-    const { performed, collector } = await this.#collect({
-      kind: 'rehearse',
-      mode: 'read',
-      statements: [toStatement(json)],
-      write: false,
-      options: { consistency: 'local', ...options },
-    });
-    const [{ rows }] = resultSets(performed, collector, 1);
+    const local = { consistency: 'local', ...options } as const;
+    const request = new CollectedRequest('rehearse', 'read', [toStatement(json)], false, local);
+    const [{ rows }] = resultSets(await this.#collect(request), request, 1);
     return String(rows[0]?.[0]);
   }
 
@@ -204,7 +215,7 @@ export abstract class ExecutorBase implements Executor {
 
 function resultSets(
   { end, executedBy }: Performed,
-  collector: RowCollector,
+  request: CollectedRequest,
   count: number,
 ): ResultSet[] {
   if (end.results.length < count) {
@@ -215,5 +226,7 @@ function resultSets(
   }
   return end.results
     .slice(0, count)
-    .map((result, i) => new StatementResultSet(result, collector.rows(i), end.index, executedBy));
+    .map(
+      (result, i) => new StatementResultSet(result, request.collected(i), end.index, executedBy),
+    );
 }

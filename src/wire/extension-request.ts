@@ -249,15 +249,14 @@ function writeDeclaration(writer: ByteWriter, declaration: string): void {
   }
 }
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 function readDeclaration(reader: ByteReader): string {
+  const bytes = reader.take(DECLARATION_BYTES);
+  if (bytes.every((byte) => byte === 0)) return '';
   let digits = '';
-  let any = 0;
-  for (let i = 0; i < DECLARATION_BYTES; i++) {
-    const byte = reader.u8();
-    any |= byte;
-    digits += byte.toString(16).padStart(2, '0');
-  }
-  return any === 0 ? '' : digits;
+  for (const byte of bytes) digits += HEX[byte];
+  return digits;
 }
 
 function streamId(id: number): number {
