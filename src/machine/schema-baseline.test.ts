@@ -28,6 +28,8 @@ it('a baseline is audited with who and why, and one that is refused is not', () 
   expect(cluster.look(`${audited} from __quorate_schema_audit`)).toBe(
     'baseline 0002_new by me: we move',
   );
+  // No release has applied it: an error that names one would send somebody looking for it.
+  expect(cluster.look('select release from __quorate_schema_history')).toBe('');
 });
 
 it('a history of contracts alone, which have no number, is one too', () => {

@@ -136,7 +136,7 @@ export function baseline(
   const fingerprint = schemaFingerprint(sql);
   let version = 0;
   for (const entry of entries.slice(0, last + 1)) {
-    const claim = { run: 'baseline', by, release: reason };
+    const claim = { run: 'baseline', by, release: '' };
     const times = { startedMs: nowMs, finishedMs: nowMs, before: fingerprint };
     version = record(store, program, entry, claim, times);
   }

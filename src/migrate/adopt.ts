@@ -12,7 +12,7 @@ export interface AdoptOptions {
   readonly table?: string | undefined;
   /** No history is read: the schema of the database is that after this migration, you say. */
   readonly at?: string | undefined;
-  /** Kept with the history. */
+  /** Kept in the audit, with the reason. */
   readonly by?: string | undefined;
   readonly reason?: string | undefined;
   /** Records nothing. */

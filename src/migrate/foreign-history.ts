@@ -161,6 +161,8 @@ async function refuseLocked(database: Database, { tool, table, lock }: Source): 
 function readDrizzle(rows: readonly Row[]): ForeignMigration[] {
   return rows.map(({ hash, created_at: when, name }) => ({
     label: typeof name === 'string' ? name : `the one of ${when}`,
+    // Drizzle 1 remembers names too.
+    name: typeof name === 'string' ? name : undefined,
     ...{ when: Number(when), digest: text(hash) },
   }));
 }

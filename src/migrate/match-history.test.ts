@@ -33,6 +33,8 @@ test("a journal of Drizzle that was made anew: the file's digest says which one 
     { when: 200, digest: 'note' },
   ];
   expect(match('drizzle', ...applied)).toEqual({ names: NAMES.slice(0, 2), notes: [] });
+  expect(match('drizzle', { when: 1, name: 'V1__user', digest: 'user' }).names).toHaveLength(1);
+  expect(() => match('drizzle', { when: 1, name: 'V1__user', digest: 'lost' })).toThrow(/edited/);
   expect(() => match('drizzle', { when: 1, digest: 'lost' })).toThrow(/it is applied and not/);
   expect(() => match('drizzle', { when: 100, digest: 'lost' })).toThrow(/V1__user was edited/);
 });

@@ -76,8 +76,8 @@ function placeOf(history: ForeignHistory, each: ForeignMigration, known: readonl
 }
 
 function isSame({ name, version, when }: ForeignMigration, { name: own, origin }: Known): boolean {
+  if (name !== undefined && (own === name || own === withoutEnding(name))) return true;
   if (when !== undefined) return origin.when === when;
-  if (name !== undefined) return own === name || own === withoutEnding(name);
   return version !== undefined && plain(version) === plain(origin.version ?? leading(own));
 }
 
