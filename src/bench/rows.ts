@@ -190,6 +190,9 @@ export const ALL_ROWS: readonly Row[] = [
   nativeRow('aggregate', 'aggregate over 1,000,000 rows', 0.5, {
     ...{ work: 'aggregate', clients: 1 },
   }),
+  nativeRow('aggregate-2', 'aggregate over 1,000,000 rows, two at once beside one alone', 1, {
+    ...{ work: 'aggregate', clients: 2 },
+  }),
   nativeRow('group', 'GROUP BY over 1,000,000 rows', 0.5, { work: 'group', clients: 1 }),
   nativeRow('order', 'ORDER BY over 1,000,000 rows', 0.5, { work: 'order', clients: 1 }),
   protocolRow('open-100', 'open loop, 100 INSERTs due each second, 64 connections', [], {

@@ -1,11 +1,12 @@
 /*
  * A node of C dqlite with the library's own defaults: c-node ID ADDRESS BIND DIRECTORY [SNAPSHOT_THRESHOLD SNAPSHOT_TRAILING].
- * Serves until it is killed.
+ * Serves until it is killed or its parent ends.
  */
 #include <dqlite.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static int fail(dqlite_node *node, const char *what)
@@ -22,6 +23,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	/* Whoever measures may be killed himself. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (dqlite_node_create(strtoull(argv[1], NULL, 10), argv[2], argv[4], &node) != 0)
 		return fail(node, "create");
 	if (dqlite_node_set_bind_address(node, argv[3]) != 0)
