@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import type { Database } from '../client/index.ts';
 import {
   adoptHistory,
   defineMigrations,
@@ -167,6 +168,26 @@ describe('scenario 44: what a tool has applied is taken over', () => {
     });
   });
 
+  test('a copy that began too early fails, harms nothing, and goes on once the history is taken over', async () => {
+    const sql = `${SQL.user};${SQL.note};insert into user values (1);
+      create table knex_migrations (id int, name text); insert into knex_migrations values (1, '001_user.js'), (2, '002_note.js')`;
+    await holding(sql, async (world) => {
+      const early = new Copy(world, 'early', three);
+      await expect(early.schema.ready()).rejects.toThrow(/already exists/);
+      expect(await adopt(world, three)).toMatchObject({ outcome: 'adopted' });
+      const copy = new Copy(world, 'a', three);
+      await copy.schema.ready();
+      // It looks again by itself.
+      await world.sleep(10_000);
+      await early.schema.ready();
+      expect(await early.database.query('select * from user, (select count(*) from tag)')).toEqual([
+        expect.objectContaining({ id: 1 }),
+      ]);
+      await copy.schema.close();
+      await early.schema.close();
+    });
+  });
+
   test('without a history one may say where the schema is', async () => {
     await holding(SQL.user, async (world) => {
       await expect(adopt(world, three)).rejects.toMatchObject({ code: 'HISTORY_NOT_FOUND' });
@@ -184,6 +205,22 @@ describe('scenario 44: what a tool has applied is taken over', () => {
 });
 
 describe('what does not fit is refused, and nothing is recorded', () => {
+  /** Nothing is changed here, so all can be told in one cluster, each with a database of its own. */
+  let world: World | undefined;
+  let told = 0;
+
+  async function refusing(sql: string, tell: (database: Database) => Promise<void>): Promise<void> {
+    world ??= await formed(5);
+    const client = world.client('refused');
+    told += 1;
+    const database = client.database(`refused${told}`);
+    await run(world, async () => {
+      await database.executeMultiple(sql);
+      await tell(database);
+      await client.close();
+    });
+  }
+
   const kysely = 'create table kysely_migration (name text, timestamp text)';
   const three = defineMigrations({
     entries: Object.entries(SQL).map(([name, sql], i) => sqlMigration(`00${i + 1}_${name}`, sql)),
@@ -246,11 +283,10 @@ describe('what does not fit is refused, and nothing is recorded', () => {
       /none of these tables/,
     ],
   ])('%s', async (_name, sql, code, text) => {
-    await holding(sql, async (world) => {
-      const refused = await adopt(world, three).catch((error: unknown) => error);
+    await refusing(sql, async (database) => {
+      const refused = await adoptHistory(database, three).catch((error: unknown) => error);
       expect(refused).toMatchObject({ code });
       expect(String(refused)).toMatch(text);
-      const database = world.client('looker').database('app');
       expect(
         await database.query("select 1 from sqlite_schema where name like '__quorate%'"),
       ).toEqual([]);
@@ -273,8 +309,8 @@ describe('what does not fit is refused, and nothing is recorded', () => {
     const directory = `${FIXTURES}/${tool}`;
     const migrations = await migrationsFromFolder(`${directory}/migrations`);
     const sql = `${readFileSync(`${directory}/database.sql`, 'utf8')};${change}`;
-    await holding(sql, async (world) => {
-      await expect(adopt(world, migrations)).rejects.toThrow(text);
+    await refusing(sql, async (database) => {
+      await expect(adoptHistory(database, migrations)).rejects.toThrow(text);
     });
   });
 });
