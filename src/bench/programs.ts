@@ -19,7 +19,7 @@ function source(path: string): string {
 /** What the light client does. */
 export interface ClientLoad {
   readonly address: string;
-  readonly work: 'insert' | 'random' | 'select' | 'begin';
+  readonly work: 'insert' | 'random' | 'select' | 'rows' | 'begin';
   readonly connections: number;
   readonly seconds: number;
   readonly warmUpSeconds: number;

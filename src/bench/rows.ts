@@ -181,8 +181,21 @@ export const ALL_ROWS: readonly Row[] = [
     undefined,
     { work: 'select', clients: 64, consistency: 'lease' },
   ),
-  nativeRow('batch-1000', '1,000 rows as one batch', undefined, {
-    ...{ work: 'batch-1000', clients: 1 },
+  {
+    ...{ id: 'batch-1000', title: '1,000 rows as one batch (C: by one statement)', quick: true },
+    ...{ goals: against(3), who: [QUORATE, C, ...NATIVES] },
+    contestants: async (stage, timing) => {
+      const one = { work: 'batch-1000', clients: 1 } as const;
+      const statement = { work: 'rows', connections: 1 } as const;
+      return [
+        await inProcess(await stage.quorate(), timing, one),
+        ...(await overProtocol(stage, timing, await stage.c(), statement)),
+        ...(await natives(stage, timing, one.work)),
+      ];
+    },
+  },
+  protocolRow('rows-1000', '1,000 rows by one statement over the protocol', [], {
+    ...{ work: 'rows', connections: 1 },
   }),
   protocolRow('statements-1000', 'statements of transactions of 1,000, 1 connection', against(1), {
     ...{ work: 'begin', connections: 1 },

@@ -4,7 +4,7 @@
  * load ADDRESS DATABASE WORK CONNECTIONS SECONDS WARM_UP_SECONDS ROWS [PER_SECOND]
  *
  * WORK: insert (one row by a prepared statement), random (a random key and two indexes), select (one row by key, of ROWS),
- * begin (BEGIN, 1000 single inserts, COMMIT; counts rows). ADDRESS: IPv4:PORT of the leader.
+ * rows (1000 rows by one statement; counts statements), begin (BEGIN, 1000 single inserts, COMMIT; counts rows). ADDRESS: IPv4:PORT of the leader.
  * PER_SECOND: open loop; operations are due at their times, wait for a free connection, and a latency counts from when its operation
  * was due, so that waiting behind a slow one is not left out.
  * Prints one line of JSON; latencies in microseconds. A refusal as SQLITE_BUSY is sent again at once and counted.
@@ -195,6 +195,9 @@ static void dial(struct connection *c, const char *address, const char *database
 		c->statement = prepare(c, "SELECT owner, body FROM item WHERE id = ?");
 	else if (strcmp(work, "random") == 0)
 		c->statement = prepare(c, "INSERT INTO scattered(id, owner, body) VALUES (?, ?, ?)");
+	else if (strcmp(work, "rows") == 0)
+		c->statement = prepare(c, "INSERT INTO item(owner, body) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+					  "FROM n WHERE i < 1000) SELECT ?1 + i, ?2 FROM n");
 	else
 		c->statement = prepare(c, "INSERT INTO item(owner, body) VALUES (?, ?)");
 	if (strcmp(work, "begin") == 0) {
