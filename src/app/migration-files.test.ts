@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import type { Transaction } from '../client/index.ts';
 import { sqlMigration } from '../migrate/index.ts';
 import { digestOf } from '../schema/index.ts';
 import { migrationsFromFolder } from './migration-files.ts';
@@ -48,15 +49,19 @@ test('modules become migrations in code, with the digest of their file', async (
     '1_a.d.ts': '',
     '3_c.cjs': 'exports.up = async () => {};',
   });
-  const ran: string[] = [];
-  const handle = () => (sql: string) => ran.push(sql);
-  const { program, ...migrations } = await migrationsFromFolder(directory, { handle });
+  const ran: unknown[] = [];
+  const handle = (transaction: unknown) => (sql: string) => ran.push([transaction, sql]);
+  const migrations = await migrationsFromFolder(directory, { handle });
   expect(migrations.namespace).toBe('app');
-  expect(program.manifest.entries).toEqual([
+  expect(migrations.program.manifest.entries).toEqual([
     { name: '1_a', kind: 'expand', checksum: digestOf(`code 1_a source ${digestOf(text)}`) },
     expect.objectContaining({ name: '2_b', kind: 'breaking' }),
     expect.objectContaining({ name: '3_c', kind: 'breaking' }),
   ]);
+  const step = migrations.step('1_a');
+  const transaction = {} as Transaction;
+  if (step?.step === 'code') await step.run(transaction);
+  expect(ran).toEqual([[transaction, 'x']]);
 });
 
 test.each([
@@ -85,7 +90,7 @@ test('a module that wants a handle says so when it is to run', async () => {
   const step = (await migrationsFromFolder(directory)).step('1_a');
   const run = step?.step === 'code' ? step.run : undefined;
   expect(run).toBeDefined();
-  const transaction = {} as Parameters<NonNullable<typeof run>>[0];
+  const transaction = {} as Transaction;
   await expect(run?.(transaction)).rejects.toMatchObject({ code: 'BAD_MIGRATIONS' });
 });
 
