@@ -1,4 +1,5 @@
 import { connect } from '../app/index.ts';
+import { printable } from '../base/index.ts';
 import type { CallOptions, NamespaceReport, SchemaEvent } from '../client/index.ts';
 import { allowedNames, type Goal, goalState, type Migrations } from '../migrate/index.ts';
 import {
@@ -61,6 +62,7 @@ async function runUp(input: CommandInput): Promise<number> {
   const goal = goalOf(input);
   const timeoutMs = timeoutOf(input);
   const declared = await declaredMigrations(input);
+  for (const each of declared) refuseWithoutHandle(each);
   const wanted = goal.to === undefined ? declared : declared.filter((each) => knows(each, goal));
   if (wanted.length === 0)
     throw new UsageError(`no migration is named "${goal.to}" in --migrations`);
@@ -70,6 +72,17 @@ async function runUp(input: CommandInput): Promise<number> {
   return await withDatabase(input, (database) =>
     untilStopped((signal) => new Up(input, wanted, goal).run({ database, timeoutMs, signal })),
   );
+}
+
+/** Before anything is registered: each try would fail in the cluster, and the migration would soon be stuck. */
+function refuseWithoutHandle(migrations: Migrations): void {
+  for (const { name } of migrations.program.manifest.entries) {
+    const step = migrations.step(name);
+    if (step?.step !== 'code' || step.withoutHandle !== true) continue;
+    throw new UsageError(
+      `${printable(name)} is a module that wants a handle of its query builder, which the command line has not: run it in the program, with migrationsFromFolder(directory, { handle }), or name a module that exports such \`migrations\``,
+    );
+  }
 }
 
 function knows(migrations: Migrations, { to }: Goal): boolean {

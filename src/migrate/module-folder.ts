@@ -80,6 +80,7 @@ async function readModule(
   const call = (argument: unknown): unknown => Reflect.apply(up, undefined, [argument]);
   return codeMigration(name, {
     ...{ kind: kindOf(path, exported.kind ?? inner.kind), revision: 1, source: digestOf(bytes) },
+    withoutHandle: handle === undefined,
     run: async (transaction) => {
       if (handle === undefined) throw withoutHandle(path);
       await call(handle(transaction));

@@ -85,6 +85,8 @@ export interface CodeStep extends Common {
   readonly revision: number;
   /** SHA-256 of the file that it came from, in 64 digits: counts instead of `revision`. */
   readonly source?: string | undefined;
+  /** It can be declared and compared, and not run: nobody gave the `handle` that its `up` is called with. */
+  readonly withoutHandle?: boolean | undefined;
   /** It is rolled back when no statement arrives for so long, in ms. Default 5 000. */
   readonly idleMs?: number | undefined;
   readonly run: (transaction: Transaction) => Promise<void>;
