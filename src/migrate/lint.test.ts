@@ -92,6 +92,20 @@ describe('what cannot run, or is another thing than it seems', () => {
       ['O3', 'warn', '0001_a'],
     ]);
   });
+
+  it('O1: names of modules of a folder are in its order, whatever number they begin with', () => {
+    const days = ['2026_01_01_user', '2026_02_01_email'];
+    const found = (source?: string) =>
+      lintMigrations(
+        defineMigrations({
+          entries: days.map((name) =>
+            codeMigration(name, { kind: 'expand', revision: 1, source, run: async () => {} }),
+          ),
+        }),
+      ).map(({ code, migration }) => [code, migration]);
+    expect(found('0'.repeat(64))).toEqual([]);
+    expect(found()).toEqual([['O1', '2026_02_01_email']]);
+  });
 });
 
 it('names migration and statement', () => {

@@ -25,7 +25,8 @@ export function lintMigrations(migrations: Migrations): LintFinding[] {
   let highest = -1;
   let highestName = '';
   for (const { name } of migrations.program.manifest.entries) {
-    const number = Number(NUMBER.exec(name)?.[0] ?? -1);
+    const step = migrations.step(name);
+    const number = isOrdered(step) ? -1 : Number(NUMBER.exec(name)?.[0] ?? -1);
     if (number >= 0 && number <= highest) {
       findings.push(whole(name, outOfOrder(highestName)));
     }
@@ -33,12 +34,16 @@ export function lintMigrations(migrations: Migrations): LintFinding[] {
       highest = number;
       highestName = name;
     }
-    const step = migrations.step(name);
     if (step === undefined) continue;
     if (step.kind === undefined) findings.push(whole(name, KIND_MISSING));
     findings.push(...lintStep(step, known));
   }
   return findings;
+}
+
+/** Modules of a folder are read in the order of their whole names, of which a date such as 2026_01_31 is usual. */
+function isOrdered(step: Step | undefined): boolean {
+  return step?.step === 'code' && step.source !== undefined;
 }
 
 const KIND_MISSING: Remark = {
