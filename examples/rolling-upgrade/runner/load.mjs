@@ -82,7 +82,10 @@ export class Load {
         signal: AbortSignal.timeout(this.#deadlineMs),
       });
       const answer = await response.json();
-      this.slowestMs = Math.max(this.slowestMs, performance.now() - began);
+      const tookMs = performance.now() - began;
+      this.slowestMs = Math.max(this.slowestMs, tookMs);
+      // A signal may be late, or be collected as garbage before it fires.
+      if (tookMs > this.#deadlineMs) throw new Error(`took ${Math.round(tookMs)} ms`);
       if (response.ok && isRight(answer)) return answer;
       throw new Error(`${response.status} ${JSON.stringify(answer)}`);
     } catch (error) {
