@@ -8,6 +8,7 @@ export class Screen {
   #timer;
   #lines = 0;
   #looks = 0;
+  #stopped = false;
   #schema;
 
   /** @param {{ copies: import('./copy.mjs').Copy[], load: import('./load.mjs').Load | undefined }} stage */
@@ -23,6 +24,7 @@ export class Screen {
   }
 
   stop() {
+    this.#stopped = true;
     clearInterval(this.#timer);
     this.#clear();
   }
@@ -37,6 +39,7 @@ export class Screen {
         // The table shows what was last known; the load counts what fails.
       }
     }
+    if (this.#stopped) return;
     this.#looks++;
     if (process.stdout.isTTY) this.#draw(this.#rows());
     else if (this.#looks % 2 === 0) console.log(this.#line());
