@@ -1,5 +1,6 @@
 export { parseAddress } from '../net/index.ts';
 export { type ConnectOptions, connect } from './connect.ts';
+export { importModule } from './import-module.ts';
 export { recordText } from './logging.ts';
 export {
   type MigrationsFromFolderOptions,

@@ -1,6 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { basename } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { printable, QuorateError } from '../base/index.ts';
 import {
@@ -16,6 +15,7 @@ import {
   sqlMigration,
   type TransactionHandle,
 } from '../migrate/index.ts';
+import { importModule } from './import-module.ts';
 
 /** Migrations on the disks of this machine. */
 export const migrationFiles: ModuleFiles = {
@@ -67,17 +67,10 @@ export async function migrationsFromFolder(
   });
 }
 
-async function loadModule(path: string): Promise<unknown> {
-  try {
-    return await import(pathToFileURL(resolve(path)).href);
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    const what =
-      code === 'ERR_UNKNOWN_FILE_EXTENSION'
-        ? 'is TypeScript, which this version of Node.js does not run: build it first and name the directory of the .js files, or use Node.js 22.18 or newer'
-        : `cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`;
-    throw new QuorateError('MIGRATION_FOLDER', printable(`${path} ${what}`), { cause });
-  }
+function loadModule(path: string): Promise<unknown> {
+  return importModule(path, 'the directory of the .js files', (reason, cause) => {
+    return new QuorateError('MIGRATION_FOLDER', printable(`${path} ${reason}`), { cause });
+  });
 }
 
 function originOf({

@@ -1,7 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { migrationsFromFolder } from '../app/index.ts';
+import { importModule, migrationsFromFolder } from '../app/index.ts';
 import { printable, QuorateError } from '../base/index.ts';
 import { FOLDER_FORMATS, type FolderFormat, Migrations } from '../migrate/index.ts';
 import {
@@ -66,7 +64,9 @@ export async function migrationsOfModule(path: string): Promise<readonly Migrati
   if (!MODULE.test(path)) {
     throw bad(path, 'is neither a directory nor a module (.js, .mjs, .ts)');
   }
-  const exported = await importModule(path);
+  const exported = await importModule(path, 'the .js file', (reason, cause) => {
+    return bad(path, reason, cause);
+  });
   const value = exported.migrations ?? exported.default;
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   const migrations = list.filter((each) => each instanceof Migrations);
@@ -87,22 +87,6 @@ function distinct(path: string, all: readonly Migrations[]): readonly Migrations
   throw bad(path, `exports the namespace ${twice} twice`);
 }
 
-async function importModule(path: string): Promise<Readonly<Record<string, unknown>>> {
-  try {
-    return await import(pathToFileURL(resolve(path)).href);
-  } catch (cause) {
-    if (isErrorCode(cause, 'ERR_UNKNOWN_FILE_EXTENSION')) {
-      throw bad(
-        path,
-        'is TypeScript, which this version of Node.js does not run: build it first and name the .js file, or use Node.js 22.18 or newer',
-        cause,
-      );
-    }
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw bad(path, `cannot be loaded: ${message}`, cause);
-  }
-}
-
 /** Another copy's class has the same name and is another class. */
 function isForeign(value: unknown): boolean {
   return (
@@ -112,10 +96,6 @@ function isForeign(value: unknown): boolean {
     'namespace' in value &&
     !(value instanceof Migrations)
   );
-}
-
-function isErrorCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 function bad(path: string, what: string, cause?: unknown): QuorateError {
