@@ -6,6 +6,7 @@ export * from './database-name.ts';
 export * from './disk.ts';
 export * from './error.ts';
 export * from './hash.ts';
+export * from './hexadecimal.ts';
 export * from './limits.ts';
 export * from './log.ts';
 export * from './network.ts';

@@ -1,4 +1,4 @@
-import { type Member, type NodeId, QuorateError, type Role } from '../base/index.ts';
+import { hexadecimal, type Member, type NodeId, QuorateError, type Role } from '../base/index.ts';
 import type { ClientRequest, ClientResponse } from '../wire/index.ts';
 import { Call } from './call.ts';
 import type { ClientCore } from './client.ts';
@@ -169,8 +169,4 @@ function checkId(id: NodeId): NodeId {
     throw new QuorateError('INVALID_ARGUMENT', 'a node id is a bigint from 1 to 2^64 - 1');
   }
   return id;
-}
-
-function hexadecimal(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

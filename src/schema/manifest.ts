@@ -1,5 +1,5 @@
 import { sha256 } from '@noble/hashes/sha2.js';
-import { QuorateError, utf8 } from '../base/index.ts';
+import { hexadecimal, QuorateError, utf8 } from '../base/index.ts';
 
 /**
  * How a migration relates to code that does not know it (docs/migrations.md):
@@ -72,8 +72,7 @@ const CHECKSUM = /^[0-9a-f]{64}$/;
 
 /** SHA-256 as hexadecimal digits. */
 export function digestOf(text: string | Uint8Array): string {
-  const digest = sha256(typeof text === 'string' ? utf8(text) : text);
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hexadecimal(sha256(typeof text === 'string' ? utf8(text) : text));
 }
 
 /** The next link of a history: it depends on everything before it. */

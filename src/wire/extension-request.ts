@@ -1,4 +1,11 @@
-import { ByteReader, ByteWriter, DecodeError, type LogIndex, logIndex } from '../base/index.ts';
+import {
+  ByteReader,
+  ByteWriter,
+  DecodeError,
+  hexadecimal,
+  type LogIndex,
+  logIndex,
+} from '../base/index.ts';
 import {
   beginMessage,
   type ExtensionParameters,
@@ -249,14 +256,9 @@ function writeDeclaration(writer: ByteWriter, declaration: string): void {
   }
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-
 function readDeclaration(reader: ByteReader): string {
   const bytes = reader.take(DECLARATION_BYTES);
-  if (bytes.every((byte) => byte === 0)) return '';
-  let digits = '';
-  for (const byte of bytes) digits += HEX[byte];
-  return digits;
+  return bytes.every((byte) => byte === 0) ? '' : hexadecimal(bytes);
 }
 
 function streamId(id: number): number {
