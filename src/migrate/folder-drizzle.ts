@@ -1,5 +1,6 @@
 import { printable, QuorateError } from '../base/index.ts';
 import { isComplete } from '../sql/index.ts';
+import { fieldsOf } from './fields-of.ts';
 import { duplicate } from './folder-order.ts';
 import { type FolderText, folderError, folderMigration, readText } from './folder-text.ts';
 import type { FolderMigration, MigrationFiles } from './folder-types.ts';
@@ -95,10 +96,6 @@ function parsed(path: string, text: string): unknown {
   } catch (cause) {
     throw unreadable(path, cause);
   }
-}
-
-function fieldsOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
 function unreadable(path: string, cause?: unknown): QuorateError {

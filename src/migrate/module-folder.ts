@@ -1,6 +1,7 @@
 import { printable, QuorateError } from '../base/index.ts';
 import type { Transaction } from '../client/index.ts';
 import { digestOf, MIGRATION_KINDS, type MigrationKind } from '../schema/index.ts';
+import { fieldsOf } from './fields-of.ts';
 import { duplicate } from './folder-order.ts';
 import { folderError } from './folder-text.ts';
 import type { MigrationFiles } from './folder-types.ts';
@@ -103,8 +104,4 @@ function withoutHandle(path: string): QuorateError {
     'BAD_MIGRATIONS',
     `${printable(path)} wants a handle of its query builder: give migrationsFromFolder the option handle: (transaction) => …`,
   );
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }
