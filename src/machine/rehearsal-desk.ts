@@ -3,9 +3,9 @@ import type { Engine } from '../engine/index.ts';
 import { PageStore, SlotArena } from '../pages/index.ts';
 import { parseRehearsal, type RehearsalReport } from '../schema/index.ts';
 import type { Job, JobSession } from './job.ts';
+import { keepJson } from './json-answer.ts';
 import { rehearse } from './rehearsal.ts';
 import type { SqlGuard } from './sql-guard.ts';
-import { StatementRun } from './statement-run.ts';
 import type { ReaderDirectory } from './store-directory.ts';
 
 interface Running {
@@ -77,19 +77,9 @@ export class RehearsalDesk {
 
   #answer(job: Job<JobSession>, engine: Engine, report: RehearsalReport): void {
     const connection = engine.open(new PageStore(new SlotArena()));
-    const { statement } = connection.prepare('select ?1 as answer');
-    assert(statement !== undefined, 'a statement');
-    const run = new StatementRun(statement, job.submit.format, 'send', false);
     try {
-      statement.bind(1, JSON.stringify(report));
-      while (!run.done) {
-        const batch = run.advance();
-        if (batch !== undefined) job.keep(batch);
-      }
-      const { columns, columnTypes } = run;
-      job.results.push({ rowsAffected: 0, lastInsertRowid: 0n, columns, columnTypes });
+      keepJson(job, connection, report, 0n);
     } finally {
-      run.release();
       connection.close();
     }
   }

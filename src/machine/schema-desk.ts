@@ -13,6 +13,7 @@ import {
 import { explain } from './explanation.ts';
 import { failureOf, RAW_CODE } from './failure.ts';
 import type { Job } from './job.ts';
+import { keepJson } from './json-answer.ts';
 import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
 import type { SqlFailure } from './messages.ts';
@@ -28,7 +29,6 @@ import { SchemaSql } from './schema-sql.ts';
 import { SchemaStore } from './schema-store.ts';
 import { SchemaTransaction } from './schema-transaction.ts';
 import type { Sealer } from './sealer.ts';
-import { StatementRun } from './statement-run.ts';
 import { type TransactionKeeper, tooLong } from './transaction-keeper.ts';
 import type { WriteQueue } from './write-queue.ts';
 
@@ -346,21 +346,7 @@ export class SchemaDesk {
 
   #answer(job: Job, connection: Connection, answer: object): boolean {
     this.#sealer.sealAll();
-    const { statement } = connection.prepare('select ?1 as answer');
-    assert(statement !== undefined, 'a statement');
-    const run = new StatementRun(statement, job.submit.format, 'send', false);
-    try {
-      statement.bind(1, JSON.stringify(answer));
-      while (!run.done) {
-        const batch = run.advance();
-        if (batch !== undefined) job.keep(batch);
-      }
-      const { columns, columnTypes } = run;
-      const { lastInsertRowid } = job.session.counters;
-      job.results.push({ rowsAffected: 0, lastInsertRowid, columns, columnTypes });
-    } finally {
-      run.release();
-    }
+    keepJson(job, connection, answer, job.session.counters.lastInsertRowid);
     return this.#requests.finish(job, { kind: 'done', results: job.results });
   }
 
