@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { migrationsFromFolder, type QuorateNode, startNode } from '../../dist/index.js';
-import { freePort } from '../interop/processes.ts';
+import { migrationsFromFolder, type QuorateNode } from '../../dist/index.js';
+import { startThreeNodes } from './three-nodes.ts';
 
 /* The long history of src/migrate/long-history.test.ts on three real nodes: in one go, and with a stop in the middle. */
 
@@ -14,18 +14,7 @@ const root = mkdtempSync(join(tmpdir(), 'quorate-history-'));
 const nodes: QuorateNode[] = [];
 
 beforeAll(async () => {
-  for (let i = 1; i <= 3; i++) {
-    const [first] = nodes;
-    nodes.push(
-      await startNode({
-        dir: join(root, String(i)),
-        address: `127.0.0.1:${await freePort()}`,
-        threads: false,
-        ...(first === undefined ? {} : { join: [first.address] }),
-      }),
-    );
-  }
-  await Promise.all(nodes.map((node) => node.ready()));
+  nodes.push(...(await startThreeNodes(root)));
 });
 
 afterAll(async () => {

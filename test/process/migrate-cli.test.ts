@@ -3,14 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { main } from '../../dist/cli/main.js';
-import {
-  type Database,
-  migrationsFromFolder,
-  type QuorateNode,
-  startNode,
-} from '../../dist/index.js';
-import { eventually, freePort } from '../interop/processes.ts';
+import { type Database, migrationsFromFolder, type QuorateNode } from '../../dist/index.js';
+import { eventually } from '../interop/processes.ts';
 import { Program } from './program.ts';
+import { startThreeNodes } from './three-nodes.ts';
 
 /* Three real nodes, directories of migrations, and an operator with nothing but the command line. */
 
@@ -53,18 +49,7 @@ async function answer(...args: readonly string[]): Promise<{ code: number; stdou
 }
 
 beforeAll(async () => {
-  for (let i = 1; i <= 3; i++) {
-    const [first] = nodes;
-    nodes.push(
-      await startNode({
-        dir: join(root, String(i)),
-        address: `127.0.0.1:${await freePort()}`,
-        threads: false,
-        ...(first === undefined ? {} : { join: [first.address] }),
-      }),
-    );
-  }
-  await Promise.all(nodes.map((node) => node.ready()));
+  nodes.push(...(await startThreeNodes(root)));
   servers = nodes.map(({ address }) => address).join(',');
   const [, second] = nodes;
   if (second === undefined) throw new Error('no second node');
