@@ -59,10 +59,18 @@ export class ByteReader {
     return u32At(this.bytes, this.#take(4));
   }
   u64(): bigint {
-    return this.#viewed.getBigUint64(this.#take(8), true);
+    const at = this.#take(8);
+    const high = u32At(this.bytes, at + 4);
+    if (high < 0x200000) return BigInt(high * 2 ** 32 + u32At(this.bytes, at));
+    return this.#viewed.getBigUint64(at, true);
   }
   i64(): bigint {
-    return this.#viewed.getBigInt64(this.#take(8), true);
+    const at = this.#take(8);
+    const high = u32At(this.bytes, at + 4) | 0;
+    if (high < 0x200000 && high >= -0x200000) {
+      return BigInt(high * 2 ** 32 + u32At(this.bytes, at));
+    }
+    return this.#viewed.getBigInt64(at, true);
   }
   f64(): number {
     return this.#viewed.getFloat64(this.#take(8), true);
@@ -118,15 +126,50 @@ function putU32(bytes: Uint8Array, at: number, value: number): void {
 /** Longer texts are encoded by the platform. */
 const SHORT_TEXT = 256;
 
+/** Memory that pooled writers share; what they wrote keeps all of it alive. */
+const POOL_BYTES = 16 * 1024;
+/** What a pooled writer gets of it; one that needs more goes on in a buffer of its own. */
+const POOLED_BYTES = 512;
+
+const EMPTY = new Uint8Array(0);
+
+class Pool {
+  readonly bytes = new Uint8Array(POOL_BYTES);
+  readonly view = new DataView(this.bytes.buffer);
+  taken = 0;
+}
+
+let pool = new Pool();
+
 /** Appends little-endian fields to a buffer that grows by doubling. */
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer>;
   /** Of the buffer, made when it is needed. */
   #view: DataView | undefined;
-  #length = 0;
+  /** Where this writer's part of the buffer begins. */
+  #start = 0;
+  #end = 0;
+  #limit: number;
 
   constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity);
+    this.#bytes = capacity === 0 ? EMPTY : new Uint8Array(capacity);
+    this.#limit = capacity;
+  }
+
+  /**
+   * A writer of a short message in memory that it shares with others: a buffer of its own for each costs more than most messages. For what is
+   * copied or sent soon; its `buffer` must not be transferred to another thread, nor kept for long.
+   */
+  static pooled(): ByteWriter {
+    if (pool.taken + POOLED_BYTES > POOL_BYTES) pool = new Pool();
+    const writer = new ByteWriter(0);
+    writer.#bytes = pool.bytes;
+    writer.#view = pool.view;
+    writer.#start = pool.taken;
+    writer.#end = pool.taken;
+    pool.taken += POOLED_BYTES;
+    writer.#limit = pool.taken;
+    return writer;
   }
 
   get #viewed(): DataView {
@@ -135,20 +178,26 @@ export class ByteWriter {
   }
 
   get length(): number {
-    return this.#length;
+    return this.#end - this.#start;
   }
 
   /** Call it before naming the buffer or its view: it may replace both. */
   #reserve(count: number): number {
-    const at = this.#length;
-    if (at + count > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(this.#bytes.length * 2, at + count));
-      grown.set(this.#bytes.subarray(0, at));
-      this.#bytes = grown;
-      this.#view = undefined;
-    }
-    this.#length = at + count;
+    if (this.#end + count > this.#limit) this.#grow(count);
+    const at = this.#end;
+    this.#end = at + count;
     return at;
+  }
+
+  #grow(count: number): void {
+    const { length } = this;
+    const grown = new Uint8Array(Math.max((this.#limit - this.#start) * 2, length + count));
+    grown.set(this.#bytes.subarray(this.#start, this.#end));
+    this.#bytes = grown;
+    this.#view = undefined;
+    this.#start = 0;
+    this.#end = length;
+    this.#limit = grown.length;
   }
 
   u8(value: number): this {
@@ -199,7 +248,8 @@ export class ByteWriter {
 
   zeros(count: number): this {
     const at = this.#reserve(count);
-    this.#bytes.fill(0, at, at + count);
+    const bytes = this.#bytes;
+    for (let i = at; i < at + count; i++) bytes[i] = 0;
     return this;
   }
 
@@ -217,7 +267,7 @@ export class ByteWriter {
     for (let i = 0; i < length; i++) {
       const unit = text.charCodeAt(i);
       if (unit > 127) {
-        this.#length = at;
+        this.#end = at;
         const encoded = encoder.encode(text);
         this.raw(encoded);
         return encoded.length;
@@ -241,23 +291,25 @@ export class ByteWriter {
 
   /** Overwrites a u32 written earlier. */
   patchU32(at: number, value: number): this {
-    putU32(this.#bytes, at, value);
+    putU32(this.#bytes, this.#start + at, value);
     return this;
   }
 
   /** What has been written, sharing memory with the writer: take it, then use the writer no more. */
   finish(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.subarray(0, this.#length);
+    // What the newest pooled writer did not need is the next one's.
+    if (this.#bytes === pool.bytes && this.#limit === pool.taken) pool.taken = pad8(this.#end);
+    return this.#bytes.subarray(this.#start, this.#end);
   }
 
   /** A copy of exact size in a buffer of its own, fit to be transferred to another thread. */
   copy(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.slice(0, this.#length);
+    return this.#bytes.slice(this.#start, this.#end);
   }
 
   /** Forgets what was written and starts again in the same memory. */
   clear(): void {
-    this.#length = 0;
+    this.#end = this.#start;
   }
 }
 

@@ -1,7 +1,10 @@
 import { type Clock, QuorateError, type Timer } from '../base/index.ts';
 import { NotAnswered } from './errors.ts';
 
-type EndListener = (reason: QuorateError) => void;
+/** Wants to know when a call ends before it has its result. */
+export interface EndListener {
+  callEnded(reason: QuorateError): void;
+}
 
 /** One call of the user: its deadline and its signal, for all attempts together. */
 export class Call {
@@ -64,7 +67,7 @@ export class Call {
     ];
     this.#listener = undefined;
     this.#others = undefined;
-    for (const listener of listeners) listener(reason);
+    for (const listener of listeners) listener.callEnded(reason);
   }
 
   /** Frees timer and signal; must be called when the call has its result. */
@@ -82,17 +85,18 @@ export class Call {
     return new NotAnswered(reason.message, false, reason);
   }
 
-  /** Calls back when the call ends before `remove` is called. */
-  onEnd(listener: EndListener): () => void {
+  /** Tells the listener when the call ends, until it is removed. */
+  addListener(listener: EndListener): void {
     if (this.#listener === undefined) this.#listener = listener;
     else {
       this.#others ??= new Set();
       this.#others.add(listener);
     }
-    return () => {
-      if (this.#listener === listener) this.#listener = undefined;
-      else this.#others?.delete(listener);
-    };
+  }
+
+  removeListener(listener: EndListener): void {
+    if (this.#listener === listener) this.#listener = undefined;
+    else this.#others?.delete(listener);
   }
 
   /** The promise's result, or NotAnswered when the call ends first. */
@@ -103,14 +107,15 @@ export class Call {
         promise.catch(() => undefined);
         return;
       }
-      const remove = this.onEnd((reason) => reject(this.#notSent(reason)));
+      const listener = { callEnded: (reason: QuorateError) => reject(this.#notSent(reason)) };
+      this.addListener(listener);
       promise.then(
         (value) => {
-          remove();
+          this.removeListener(listener);
           resolve(value);
         },
         (error: unknown) => {
-          remove();
+          this.removeListener(listener);
           reject(error);
         },
       );

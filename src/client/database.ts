@@ -270,16 +270,16 @@ export class RemoteDatabase extends RemoteTransactional implements Database {
     return this.#emitter.on(event, listener);
   }
 
-  protected override async perform(request: Request, call: Call): Promise<Performed> {
-    try {
-      return await super.perform(request, call);
-    } catch (error) {
+  protected override perform(request: Request, call: Call): Promise<Performed> {
+    const performed = super.perform(request, call);
+    const { schema } = this;
+    if (schema === undefined) return performed;
+    return performed.catch((error: unknown) => {
       // It learns why at once, not at its next look; once.
-      const { schema } = this;
-      const isNews = schema?.reports.every(({ canServe }) => canServe) === true;
+      const isNews = schema.reports.every(({ canServe }) => canServe);
       if (isNews && error instanceof QuorateError && error.code === 'SCHEMA_FENCED') schema.poke();
       throw error;
-    }
+    });
   }
 
   async close(): Promise<void> {

@@ -43,7 +43,9 @@ export class Dispatcher {
       let link: Link | undefined;
       try {
         call.check();
-        link = await this.#route(task, failed, call);
+        link =
+          (attempt === 0 ? this.#linkNow(task) : undefined) ??
+          (await this.#route(task, failed, call));
         return await task.attempt(link);
       } catch (error) {
         const reason = this.#judge(error, task, link, failed, call);
@@ -55,6 +57,14 @@ export class Dispatcher {
         }
       }
     }
+  }
+
+  /** The link to where `#route` leads if it is open; most tasks need not wait for it. */
+  #linkNow({ leader, readFrom }: Task<unknown>): Link | undefined {
+    if (!leader && readFrom !== undefined && readFrom !== 'leader') return undefined;
+    const isLocal = !leader && readFrom === undefined && this.#local !== undefined;
+    const address = isLocal ? this.#local : this.#tracker.current;
+    return address === undefined ? undefined : this.#pool.ready(address);
   }
 
   #route(task: Task<unknown>, failed: FailedNodes, call: Call): Promise<Link> {

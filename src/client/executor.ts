@@ -112,7 +112,14 @@ export abstract class ExecutorBase implements Executor {
   }
 
   async #collect(request: CollectedRequest): Promise<Performed> {
-    return await this.within(request.options, (call) => this.perform(request, call));
+    const call = this.begin(request.options);
+    try {
+      return await this.perform(request, call);
+    } catch (error) {
+      throw asQuorateError(error);
+    } finally {
+      this.finish(call);
+    }
   }
 
   async execute(
@@ -120,14 +127,14 @@ export abstract class ExecutorBase implements Executor {
     args?: Args,
     options: CallOptions = NO_OPTIONS,
   ): Promise<ResultSet> {
-    return this.executeText(toStatement(statement, args), options);
+    const request = statementRequest(toStatement(statement, args), options);
+    return resultSet(await this.#collect(request), request, 0);
   }
 
   /** As `execute`, for a statement whose parameters are converted already. */
   protected async executeText(text: StatementText, options: CallOptions): Promise<ResultSet> {
-    const write = !surelyReadOnly(text.sql);
-    const request = new CollectedRequest('statement', 'write', [text], write, options);
-    return resultSets(await this.#collect(request), request, 1)[0];
+    const request = statementRequest(text, options);
+    return resultSet(await this.#collect(request), request, 0);
   }
 
   async query<R extends object = Row>(
@@ -157,7 +164,8 @@ export abstract class ExecutorBase implements Executor {
     const reading = texts.every(({ sql }) => surelyReadOnly(sql));
     const modeUsed = mode ?? (reading ? 'read' : 'write');
     const request = new CollectedRequest('batch', modeUsed, texts, modeUsed !== 'read', options);
-    return resultSets(await this.#collect(request), request, texts.length);
+    const performed = await this.#collect(request);
+    return texts.map((_, statementIndex) => resultSet(performed, request, statementIndex));
   }
 
   async executeMultiple(sql: string, options: CallOptions = NO_OPTIONS): Promise<void> {
@@ -168,7 +176,7 @@ export abstract class ExecutorBase implements Executor {
   /** Asks about the schema (room `schema`, as JSON) and gives the answer, JSON too. */
   async schemaRequest(json: string, options: CallOptions = NO_OPTIONS): Promise<string> {
     const request = new CollectedRequest('schema', 'write', [toStatement(json)], true, options);
-    const [{ rows }] = resultSets(await this.#collect(request), request, 1);
+    const { rows } = resultSet(await this.#collect(request), request, 0);
     return String(rows[0]?.[0]);
   }
 
@@ -176,7 +184,7 @@ export abstract class ExecutorBase implements Executor {
   async rehearse(json: string, options: CallOptions = NO_OPTIONS): Promise<string> {
     const local = { consistency: 'local', ...options } as const;
     const request = new CollectedRequest('rehearse', 'read', [toStatement(json)], false, local);
-    const [{ rows }] = resultSets(await this.#collect(request), request, 1);
+    const { rows } = resultSet(await this.#collect(request), request, 0);
     return String(rows[0]?.[0]);
   }
 
@@ -213,20 +221,23 @@ export abstract class ExecutorBase implements Executor {
   }
 }
 
-function resultSets(
+function statementRequest(text: StatementText, options: CallOptions): CollectedRequest {
+  return new CollectedRequest('statement', 'write', [text], !surelyReadOnly(text.sql), options);
+}
+
+/** The result of one of the statements of a request. */
+function resultSet(
   { end, executedBy }: Performed,
   request: CollectedRequest,
-  count: number,
-): ResultSet[] {
-  if (end.results.length < count) {
+  statementIndex: number,
+): ResultSet {
+  const { results, index } = end;
+  const result = results[statementIndex];
+  if (result === undefined) {
     throw new QuorateError(
       'PROTOCOL',
-      `the server sent ${end.results.length} results for ${count} statements`,
+      `the server sent ${results.length} results for ${request.statements.length} statements`,
     );
   }
-  return end.results
-    .slice(0, count)
-    .map(
-      (result, i) => new StatementResultSet(result, request.collected(i), end.index, executedBy),
-    );
+  return new StatementResultSet(result, request.collected(statementIndex), index, executedBy);
 }

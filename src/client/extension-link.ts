@@ -3,7 +3,7 @@ import {
   type Connection,
   DecodeError,
   type NodeId,
-  QuorateError,
+  type QuorateError,
   type Timer,
 } from '../base/index.ts';
 import {
@@ -11,11 +11,18 @@ import {
   EXTENSION_VERSION,
   type ExtensionRequest,
   type ExtensionResponse,
-  ExtensionRowsReader,
   encodeExtensionRequest,
+  encodeExtensionRun,
 } from '../wire/index.ts';
 import type { Call } from './call.ts';
 import { failureError, NotAnswered, withOutcome } from './errors.ts';
+import {
+  Exchange,
+  type ExchangePort,
+  type FinalResponse,
+  type Pending,
+  type RowsTaker,
+} from './exchange.ts';
 import { FrameReader } from './frame-reader.ts';
 import type {
   LeaderClaim,
@@ -27,14 +34,13 @@ import type {
   RunEnd,
   StreamOptions,
 } from './link.ts';
+import { RunRows } from './run-rows.ts';
 import { parseMembers } from './status-report.ts';
 import type { StatementInfo } from './types.ts';
 
 /** Version 1 of dqlite's protocol (client-protocol.md §1). */
 const HANDSHAKE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 const FAILURE = 0;
-/** The server answers by the deadline itself; so long its answer may be under way. */
-const ANSWER_GRACE_MS = 250;
 /** A request that was given up must be answered within this, or the connection is dead. */
 const ABANDONED_MS = 10_000;
 /** A node with requests pending that sends nothing for this long may be dead, or its query long. */
@@ -44,26 +50,17 @@ const CLAIM_FRESH_MS = 1_000;
 /** How long after Hello a server may take to tell the leader. */
 const LEADER_CLAIM_MS = 1_000;
 
-type Rows = Extract<ExtensionResponse, { type: 'rows' }>;
-type Final = Extract<ExtensionResponse, { request: number }>;
-
-interface Pending {
-  rows(response: Rows): void;
-  final(response: Final): void;
-  lost(reason: Error): void;
-}
-
 /** The node does not speak our extension: it is to be spoken to in plain dqlite. */
 export class NotSupported extends Error {
   override readonly name = 'NotSupported';
 }
 
 /** One multiplexed connection to a node that speaks our extension (docs/protocol-extensions.md). */
-export class ExtensionLink implements Link {
+export class ExtensionLink implements Link, ExchangePort {
   readonly protocol = 'extension';
   readonly address: string;
   readonly #connection: Connection;
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #events: LinkEvents;
   readonly #pending = new Map<number, Pending>();
   readonly #slotWaiters: (() => void)[] = [];
@@ -79,11 +76,12 @@ export class ExtensionLink implements Link {
   #claim: LeaderClaim | undefined;
   #claimWaiters: (() => void)[] = [];
   #closed: Error | undefined;
+  readonly #sender = (request: ExtensionRequest): void => this.send(request);
 
   private constructor(connection: Connection, address: string, clock: Clock, events: LinkEvents) {
     this.#connection = connection;
     this.address = address;
-    this.#clock = clock;
+    this.clock = clock;
     this.#events = events;
   }
 
@@ -115,7 +113,7 @@ export class ExtensionLink implements Link {
       data: (bytes) => {
         if (this.#closed !== undefined) return;
         this.#received++;
-        this.#heardAt = this.#clock.now();
+        this.#heardAt = this.clock.now();
         try {
           frames.push(bytes);
         } catch (error) {
@@ -160,7 +158,7 @@ export class ExtensionLink implements Link {
     this.#opened?.(reason);
     const pending = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { lost } of pending) lost(reason);
+    for (const each of pending) each.lost(reason);
     for (const wake of this.#slotWaiters.splice(0)) wake();
     for (const wake of this.#claimWaiters.splice(0)) wake();
     if (this.#hello !== undefined) this.#events.closed(this);
@@ -195,7 +193,7 @@ export class ExtensionLink implements Link {
     }
   }
 
-  #send(request: ExtensionRequest): void {
+  send(request: ExtensionRequest): void {
     if (this.#closed === undefined) this.#connection.write(encodeExtensionRequest(request));
   }
 
@@ -216,58 +214,51 @@ export class ExtensionLink implements Link {
   }
 
   /**
-   * Sends a request and waits for its final answer, within the call. `onRows` gets batches on the way.
+   * Sends a request and waits for its final answer, within the call. `taker` gets batches on the way.
    * Sends at once, in the order of the calls, while the connection has free slots.
    */
-  async exchange(
-    build: (request: number) => ExtensionRequest,
+  exchange(
+    encode: (request: number) => Uint8Array,
     call: Call,
-    onRows: (response: Rows) => void = () => undefined,
-  ): Promise<Final> {
-    call.check();
-    if (this.#slotWaiters.length > 0 || this.#pending.size >= this.#slots) await this.#slot(call);
+    taker?: RowsTaker,
+  ): Promise<FinalResponse> {
+    const isFull = this.#slotWaiters.length > 0 || this.#pending.size >= this.#slots;
+    try {
+      call.check();
+      if (!isFull) return this.#exchangeNow(encode, call, taker);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#slot(call).then(() => this.#exchangeNow(encode, call, taker));
+  }
+
+  #exchangeNow(
+    encode: (request: number) => Uint8Array,
+    call: Call,
+    taker: RowsTaker | undefined,
+  ): Promise<FinalResponse> {
     if (this.#closed !== undefined) {
       throw new NotAnswered(this.#closed.message, false, undefined, this.#closed);
     }
     const request = ++this.#requestLast;
-    // Built before anything is registered: bad parameters must leave no trace.
-    const message = encodeExtensionRequest(build(request));
-    return new Promise<Final>((resolve, reject) => {
-      let grace: Timer | undefined;
-      const removeEnd = call.onEnd((ended) => {
-        this.#send({ type: 'cancel', request });
-        const giveUp = () => {
-          this.#abandon(request);
-          reject(new NotAnswered(ended.message, true, ended));
-        };
-        if (ended.code === 'TIMEOUT') grace = this.#clock.after(ANSWER_GRACE_MS, giveUp);
-        else giveUp();
-      });
-      const done = () => {
-        grace?.cancel();
-        removeEnd();
-      };
-      this.#pending.set(request, {
-        rows: onRows,
-        final: (response) => {
-          done();
-          resolve(response);
-        },
-        lost: (reason) => {
-          done();
-          reject(new NotAnswered(reason.message, true, call.ended, reason));
-        },
-      });
-      this.#connection.write(message);
-      this.#watchSilence();
-    });
+    // Encoded before anything is registered: bad parameters must leave no trace.
+    const message = encode(request);
+    const exchange = new Exchange(this, request, call, taker);
+    this.#pending.set(request, exchange);
+    this.#connection.write(message);
+    this.#watchSilence();
+    return exchange.promise;
+  }
+
+  #ask(build: (request: number) => ExtensionRequest, call: Call): Promise<FinalResponse> {
+    return this.exchange((request) => encodeExtensionRequest(build(request)), call);
   }
 
   /** While requests are pending: tells when nothing at all comes from the node for a while. */
   #watchSilence(): void {
     if (this.#watch !== undefined || this.#pending.size === 0) return;
     const received = this.#received;
-    this.#watch = this.#clock.after(SILENT_MS, () => {
+    this.#watch = this.clock.after(SILENT_MS, () => {
       this.#watch = undefined;
       if (this.#pending.size > 0 && this.#received === received) this.#events.silent(this);
       this.#watchSilence();
@@ -275,9 +266,9 @@ export class ExtensionLink implements Link {
   }
 
   /** Drops what still arrives for a request; without its final answer the connection does not survive. */
-  #abandon(request: number): void {
+  abandon(request: number): void {
     if (!this.#pending.has(request)) return;
-    const timer = this.#clock.after(ABANDONED_MS, () => {
+    const timer = this.clock.after(ABANDONED_MS, () => {
       this.#fail(new Error(`${this.address} left a request unanswered beyond its deadline`));
     });
     const end = () => timer.cancel();
@@ -289,42 +280,14 @@ export class ExtensionLink implements Link {
   }
 
   /** Runs on a stream, or on none (0). */
-  async runOn(stream: number, run: Run, call: Call, rows: RowsHandler): Promise<RunEnd> {
-    const readers: ExtensionRowsReader[] = [];
-    let request = 0;
-    let refused: QuorateError | undefined;
-    const credit = () => this.#send({ type: 'credit', request, batches: 1 });
-    const response = await this.exchange(
-      (id) => {
-        request = id;
-        return { type: 'run', request: id, stream, deadlineMs: call.remainingMs, ...run };
-      },
-      call,
-      ({ statementIndex, batch }) => {
-        if (refused !== undefined) {
-          credit();
-          return;
-        }
-        readers[statementIndex] ??= new ExtensionRowsReader(run.integers);
-        const reader = readers[statementIndex];
-        const values: Parameters<RowsHandler>[2] = [];
-        try {
-          reader.batch(batch, (row) => values.push(row));
-        } catch (error) {
-          if (error instanceof DecodeError || !(error instanceof QuorateError)) throw error;
-          // The caller's own limit (INTEGER_RANGE): the rest is not wanted, but the outcome is.
-          refused = error;
-          if (run.write) credit();
-          else this.#send({ type: 'cancel', request });
-          return;
-        }
-        // Where another statement follows, its rows are wanted too.
-        const last = reader.ended && statementIndex === run.statements.length - 1;
-        rows(statementIndex, reader.columns ?? [], values, () => {
-          if (!last) credit();
-        });
-      },
-    );
+  async runOn(stream: number, run: Run, call: Call, handler: RowsHandler): Promise<RunEnd> {
+    const rows = new RunRows(run, handler, this.#sender);
+    const encode = (request: number): Uint8Array => {
+      rows.request = request;
+      return encodeExtensionRun(request, stream, call.remainingMs, run);
+    };
+    const response = await this.exchange(encode, call, rows);
+    const { refused } = rows;
     if (response.type === 'failure') {
       throw run.write ? failureError(response) : (refused ?? failureError(response));
     }
@@ -343,7 +306,7 @@ export class ExtensionLink implements Link {
   }
 
   async describe(database: string, sql: string, call: Call): Promise<StatementInfo> {
-    const response = await this.exchange(
+    const response = await this.#ask(
       (request) => ({ type: 'describe', request, database, sql }),
       call,
     );
@@ -356,7 +319,7 @@ export class ExtensionLink implements Link {
     if (this.#claim === undefined && this.#closed === undefined) {
       const told = new Promise<void>((resolve) => this.#claimWaiters.push(resolve));
       await call.sleep(LEADER_CLAIM_MS, told);
-    } else if (this.#clock.now() - this.#heardAt > CLAIM_FRESH_MS) {
+    } else if (this.clock.now() - this.#heardAt > CLAIM_FRESH_MS) {
       // Claims are told unasked, in order: with the answer everything that was told before is here.
       await this.status(call);
     }
@@ -371,7 +334,7 @@ export class ExtensionLink implements Link {
 
   /** The node's state as JSON text. */
   async status(call: Call): Promise<string> {
-    const response = await this.exchange((request) => ({ type: 'status', request }), call);
+    const response = await this.#ask((request) => ({ type: 'status', request }), call);
     if (response.type === 'failure') throw failureError(response);
     if (response.type !== 'status') throw this.#unexpected(response);
     return response.json;
@@ -382,10 +345,7 @@ export class ExtensionLink implements Link {
     database: string,
     call: Call,
   ): Promise<Extract<ExtensionResponse, { type: 'digest' }>> {
-    const response = await this.exchange(
-      (request) => ({ type: 'digest', request, database }),
-      call,
-    );
+    const response = await this.#ask((request) => ({ type: 'digest', request, database }), call);
     if (response.type === 'failure') throw failureError(response);
     if (response.type !== 'digest') throw this.#unexpected(response);
     return response;
@@ -396,11 +356,11 @@ export class ExtensionLink implements Link {
     const request = ++this.#requestLast;
     const ignore = () => undefined;
     this.#pending.set(request, { rows: ignore, final: ignore, lost: ignore });
-    this.#abandon(request);
-    this.#send({ type: 'close-stream', request, stream });
+    this.abandon(request);
+    this.send({ type: 'close-stream', request, stream });
   }
 
-  #unexpected(response: Final): NotAnswered {
+  #unexpected(response: FinalResponse): NotAnswered {
     const error = new Error(`${this.address} sent an unexpected answer of type ${response.type}`);
     this.#fail(error);
     return new NotAnswered(error.message, true);
@@ -421,8 +381,12 @@ class ExtensionStream implements LinkStream {
 
   /** Sends the request to open; its result is looked at together with that of the first run. */
   open(options: StreamOptions, call: Call): void {
+    const stream = this.#id;
     this.#opening = this.link
-      .exchange((request) => ({ type: 'open-stream', request, stream: this.#id, ...options }), call)
+      .exchange(
+        (request) => encodeExtensionRequest({ type: 'open-stream', request, stream, ...options }),
+        call,
+      )
       .then(
         (response) => (response.type === 'failure' ? failureError(response) : undefined),
         () => undefined,

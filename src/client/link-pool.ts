@@ -55,6 +55,12 @@ export class LinkPool {
     return this.#open.get(address);
   }
 
+  /** As `peek`, for a link that `get` would give at once and without further thought. */
+  ready(address: string): Link | undefined {
+    const link = this.#open.get(address);
+    return link === undefined || link.closed || this.#doubts.has(link) ? undefined : link;
+  }
+
   /** The link to an address. Throws NotAnswered when it cannot be had within the call. */
   get(address: string, call: Call): Promise<Link> {
     if (this.#closed) return Promise.reject(closedError('client'));

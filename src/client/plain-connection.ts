@@ -93,16 +93,17 @@ export class PlainConnection {
       if (this.#closed !== undefined) throw new NotAnswered(this.#closed.message, false);
       if (this.#waiting !== undefined) throw new Error('a request is under way');
       const message = encodeClientRequest(request);
-      const removeEnd = call.onEnd((reason) => this.destroy(reason));
+      const listener = { callEnded: (reason: Error) => this.destroy(reason) };
+      call.addListener(listener);
       this.#waiting = {
         afterQuery: request.type === 'query' || request.type === 'query-sql',
         rows: onRows,
         final: (response) => {
-          removeEnd();
+          call.removeListener(listener);
           resolve(response);
         },
         failed: (reason) => {
-          removeEnd();
+          call.removeListener(listener);
           reject(new NotAnswered(reason.message, true, call.ended, reason));
         },
       };

@@ -4,12 +4,29 @@ import type { ResultSet, Row } from './types.ts';
 /** Makes the rows of one statement. */
 export type RowFactory = (values: Value[]) => Row;
 
+/** Shapes of results that are remembered; programs have few. */
+const SHAPES_MAX = 512;
+const shapes = new Map<string, RowFactory>();
+
+/** As `newRowFactory`, the same one for the same columns: what it makes is what takes the time, and so all rows of a shape stay alike. */
+export function rowFactory(columns: readonly string[]): RowFactory {
+  // SQLite's names have no NUL.
+  const key = `${columns.length}\0${columns.join('\0')}`;
+  let factory = shapes.get(key);
+  if (factory === undefined) {
+    factory = newRowFactory(columns);
+    if (shapes.size >= SHAPES_MAX) shapes.clear();
+    shapes.set(key, factory);
+  }
+  return factory;
+}
+
 /**
  * A factory whose rows share one prototype with getters for indices and `length`. Columns are own
  * enumerable properties by name, except where that would hide an index or `length`: those are reached by
  * index only. Of several columns with one name the first has it.
  */
-export function rowFactory(columns: readonly string[]): RowFactory {
+function newRowFactory(columns: readonly string[]): RowFactory {
   const names: string[] = [];
   const positions: number[] = [];
   columns.forEach((name, position) => {

@@ -41,7 +41,7 @@ describe('with SQLite', () => {
     if (result.kind === 'failed') throw new Error(`${sql}: ${result.failure.message}`);
     const reader = new ExtensionRowsReader();
     const rows: (readonly unknown[])[] = [];
-    for (const batch of batches) reader.batch(batch, (values) => rows.push([...values]));
+    for (const batch of batches) rows.push(...reader.batch(batch));
     return rows;
   }
 

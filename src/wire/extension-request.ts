@@ -48,14 +48,8 @@ export interface ExtensionStatement {
   readonly parameters: ExtensionParameters;
 }
 
-/** Run: one statement, a script, a batch, or a request about the schema, whose JSON stands in place of the statement. */
-export interface ExtensionRun {
-  readonly type: 'run';
-  readonly request: number;
-  /** 0 = none. */
-  readonly stream: number;
-  /** Milliseconds from arrival; 0 = none. */
-  readonly deadlineMs: number;
+/** What to run: one statement, a script, a batch, or a request about the schema, whose JSON stands in place of the statement. */
+export interface ExtensionWork {
   readonly consistency: (typeof CONSISTENCIES)[number];
   readonly kind: (typeof KINDS)[number];
   readonly mode: (typeof MODES)[number];
@@ -67,6 +61,15 @@ export interface ExtensionRun {
   readonly declaration: string;
   readonly database: string;
   readonly statements: readonly ExtensionStatement[];
+}
+
+export interface ExtensionRun extends ExtensionWork {
+  readonly type: 'run';
+  readonly request: number;
+  /** 0 = none. */
+  readonly stream: number;
+  /** Milliseconds from arrival; 0 = none. */
+  readonly deadlineMs: number;
 }
 
 export type ExtensionRequest =
@@ -97,15 +100,14 @@ export type ExtensionRequest =
 
 /** A whole message, header included. Throws RangeError for an integer that does not fit into 64 bits. */
 export function encodeExtensionRequest(request: ExtensionRequest): Uint8Array {
-  const writer = new ByteWriter();
+  const writer = ByteWriter.pooled();
   const code = EXTENSION_REQUEST;
   switch (request.type) {
     case 'hello':
       beginMessage(writer, code.hello).safe(request.version).safe(0);
       break;
     case 'run':
-      writeRun(beginMessage(writer, code.run), request);
-      break;
+      return encodeExtensionRun(request.request, request.stream, request.deadlineMs, request);
     case 'credit':
       beginMessage(writer, code.credit).safe(request.request).safe(request.batches);
       break;
@@ -140,8 +142,15 @@ export function encodeExtensionRequest(request: ExtensionRequest): Uint8Array {
   return finishMessage(writer);
 }
 
-function writeRun(writer: ByteWriter, run: ExtensionRun): void {
-  writer.safe(run.request).safe(run.stream).u32(run.deadlineMs);
+/** As `encodeExtensionRequest`, for a Run. */
+export function encodeExtensionRun(
+  request: number,
+  stream: number,
+  deadlineMs: number,
+  run: ExtensionWork,
+): Uint8Array {
+  const writer = beginMessage(ByteWriter.pooled(), EXTENSION_REQUEST.run);
+  writer.safe(request).safe(stream).u32(deadlineMs);
   writer.u8(CONSISTENCIES.indexOf(run.consistency)).u8(KINDS.indexOf(run.kind));
   writer.u8(MODES.indexOf(run.mode)).u8(0).safe(run.minimumIndex);
   writer.u32(run.maxStalenessMs ?? ANY_STALENESS).u32(run.maxStalenessEntries ?? ANY_STALENESS);
@@ -152,6 +161,7 @@ function writeRun(writer: ByteWriter, run: ExtensionRun): void {
     writeString(writer, sql);
     writeParameters(writer, parameters);
   }
+  return finishMessage(writer);
 }
 
 /** True for the types of the extension's requests. */
@@ -250,6 +260,10 @@ function readRun(request: number, reader: ByteReader): ExtensionRun {
 }
 
 function writeDeclaration(writer: ByteWriter, declaration: string): void {
+  if (declaration === '') {
+    writer.zeros(DECLARATION_BYTES);
+    return;
+  }
   for (let i = 0; i < DECLARATION_BYTES; i++) {
     const digits = declaration.slice(2 * i, 2 * i + 2);
     writer.u8(digits === '' ? 0 : Number.parseInt(digits, 16));
@@ -257,8 +271,11 @@ function writeDeclaration(writer: ByteWriter, declaration: string): void {
 }
 
 function readDeclaration(reader: ByteReader): string {
-  const bytes = reader.take(DECLARATION_BYTES);
-  return bytes.every((byte) => byte === 0) ? '' : hexadecimal(bytes);
+  for (let i = 0; i < DECLARATION_BYTES; i++) {
+    if (reader.bytes[reader.offset + i] !== 0) return hexadecimal(reader.take(DECLARATION_BYTES));
+  }
+  reader.skip(DECLARATION_BYTES);
+  return '';
 }
 
 function streamId(id: number): number {

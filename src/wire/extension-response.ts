@@ -116,7 +116,8 @@ export type ExtensionResponse =
 /** A whole message, header included. */
 export function encodeExtensionResponse(response: ExtensionResponse): Uint8Array {
   const code = EXTENSION_RESPONSE;
-  const writer = new ByteWriter(response.type === 'rows' ? response.batch.length + 24 : 256);
+  const writer =
+    response.type === 'rows' ? new ByteWriter(response.batch.length + 24) : ByteWriter.pooled();
   switch (response.type) {
     case 'hello':
       beginMessage(writer, code.hello).safe(response.version).u64(response.nodeId);
@@ -164,7 +165,7 @@ export function encodeExtensionRowsHead(
   statementIndex: number,
   batchBytes: number,
 ): Uint8Array {
-  const writer = beginMessage(new ByteWriter(24), EXTENSION_RESPONSE.rows);
+  const writer = beginMessage(ByteWriter.pooled(), EXTENSION_RESPONSE.rows);
   writer.safe(request).safe(statementIndex);
   return writer.patchU32(0, (16 + batchBytes) / 8).finish();
 }
@@ -178,11 +179,14 @@ function writeResults(writer: ByteWriter, results: readonly ExtensionResult[]): 
 }
 
 function readResults(reader: ByteReader): ExtensionResult[] {
-  return repeat(readCount(reader), () => ({
-    rowsAffected: reader.safe(),
-    lastInsertRowid: reader.i64(),
-    ...readColumns(reader),
-  }));
+  const results: ExtensionResult[] = [];
+  for (let count = readCount(reader); count > 0; count--) {
+    const rowsAffected = reader.safe();
+    const lastInsertRowid = reader.i64();
+    const { columns, columnTypes } = readColumns(reader);
+    results.push({ rowsAffected, lastInsertRowid, columns, columnTypes });
+  }
+  return results;
 }
 
 function writeColumns(
@@ -191,10 +195,10 @@ function writeColumns(
   types: readonly string[],
 ): void {
   writer.safe(columns.length);
-  columns.forEach((column, i) => {
-    writeString(writer, column);
+  for (let i = 0; i < columns.length; i++) {
+    writeString(writer, columns[i]);
     writeString(writer, types[i] ?? '');
-  });
+  }
 }
 
 function readColumns(reader: ByteReader): { columns: string[]; columnTypes: string[] } {

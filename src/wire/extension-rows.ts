@@ -120,10 +120,10 @@ export class ExtensionRowsReader {
   }
 
   /**
-   * Calls `row` with the values of each row of a batch, in order; the array is a new one each time.
+   * The values of each row of a batch, in order.
    * Throws DecodeError for malformed bytes, and whatever the reader of integers throws.
    */
-  batch(bytes: Uint8Array, row: (values: Value[]) => void): void {
+  batch(bytes: Uint8Array): Value[][] {
     if (this.#ended) throw new DecodeError('rows after the end of a row set');
     const cursor = new Cursor(bytes, this.#integer);
     const count = cursor.length();
@@ -134,16 +134,17 @@ export class ExtensionRowsReader {
       this.#columns = columns;
     } else if (count !== 0) throw new DecodeError('columns in a later batch of a row set');
     const columns = this.#columns.length;
+    const rows: Value[][] = [];
     for (;;) {
       const marker = cursor.peek();
       if (marker === ROWS_END || marker === ROWS_MORE) {
         this.#ended = marker === ROWS_END;
         cursor.skip(8);
         if (cursor.remaining !== 0) throw new DecodeError('bytes after the end of a row batch');
-        return;
+        return rows;
       }
       if (columns === 0) throw new DecodeError('a row without columns');
-      row(cursor.row(columns));
+      rows.push(cursor.row(columns));
     }
   }
 }

@@ -130,7 +130,7 @@ export function rowsOf(answers: readonly Answer[]): Value[][][] {
       reader = new ExtensionRowsReader();
       statements.push([]);
     }
-    reader.batch(batch, (values) => statements.at(-1)?.push(values));
+    statements.at(-1)?.push(...reader.batch(batch));
     if (reader.ended) reader = undefined;
   }
   return statements;

@@ -98,5 +98,5 @@ function checkExtension(type: number, body: Uint8Array, rows: ExtensionRowsReade
   if (response === undefined) return;
   const encoded = encodeExtensionResponse(response);
   same(decodeExtensionResponse(encoded[4], encoded.subarray(8)), response, 'decoded again');
-  if (response.type === 'rows') decoded(() => rows.batch(response.batch, () => undefined));
+  if (response.type === 'rows') decoded(() => rows.batch(response.batch));
 }
