@@ -174,8 +174,14 @@ class Loader {
     const start = contiguous[0]?.first ?? base + 1;
     this.#checkStart(start, snapshot, contiguous[0]);
     const entries: Entry[] = [];
-    for (const segment of contiguous) {
-      for (const entry of (await this.#readClosed(segment)).entries) entries.push(entry);
+    // The next segment is read from disk while one is checked.
+    let next = contiguous[0] && readSegment(this.#disk, contiguous[0]);
+    for (const [i, segment] of contiguous.entries()) {
+      const bytes = await next;
+      assert(bytes !== undefined, 'a segment that is not read');
+      const following = contiguous[i + 1];
+      next = following && readSegment(this.#disk, following);
+      for (const entry of this.#scanClosed(segment, bytes).entries) entries.push(entry);
     }
     const close = await this.#readOpenSegments(start, entries);
     const closed = [...contiguous, ...close.map((each) => each.closed)];
@@ -281,8 +287,7 @@ class Loader {
     return true;
   }
 
-  async #readClosed(segment: ClosedSegment): Promise<ScannedSegment> {
-    const bytes = await readWhole(this.#disk, segment.name, segment.sizeBytes);
+  #scanClosed(segment: ClosedSegment, bytes: Uint8Array): ScannedSegment {
     const place = { directory: this.#disk.path, file: segment.name };
     const scanned = scanClosedSegment(bytes, segment.first, segment.last, place);
     if (scanned.torn) this.#shorten.push({ ...segment, sizeBytes: scanned.usedBytes });
@@ -314,6 +319,13 @@ class Loader {
     }
     return close;
   }
+}
+
+/** Who gives up before it awaits the file does not hear of its failure. */
+function readSegment(disk: Disk, { name, sizeBytes }: ClosedSegment): Promise<Uint8Array> {
+  const reading = readWhole(disk, name, sizeBytes);
+  reading.catch(() => undefined);
+  return reading;
 }
 
 function messageOf(error: unknown): string {

@@ -14,9 +14,10 @@ import type { SnapshotFile } from './file-names.ts';
 import { readWhole } from './whole-file.ts';
 
 /** Bytes of the file read at a time: for compressed content the less, the more content comes out. */
-const READ_BYTES = 64 * 1024;
-const COMPRESSED_BYTES_MIN = 1024;
-const COMPRESSED_BYTES_MAX = 16 * 1024;
+const READ_BYTES_MIN = 1024;
+const READ_BYTES_MAX = 256 * 1024;
+/** Decoded at a time: what compresses best of all becomes 255 times as long. */
+const PIECE_BYTES = 16 * 1024;
 /** Content to get from one read: decoding it takes about a millisecond, and consensus runs on the same thread. */
 const CONTENT_BYTES = 256 * 1024;
 const META_BYTES_MAX = 2 * 1024 * 1024;
@@ -109,30 +110,74 @@ async function* lz4Chunks(
   close: () => Promise<void>,
   asReported: (error: unknown) => unknown,
 ): AsyncGenerator<Uint8Array> {
+  const source = new ReadAhead(file);
   try {
     const decoder = new Lz4FrameDecoder();
-    const buffer = new Uint8Array(COMPRESSED_BYTES_MAX);
-    let readBytes = COMPRESSED_BYTES_MIN;
-    for (let offset = 0; ; ) {
-      const count = await file.read(offset, buffer.subarray(0, readBytes));
-      if (count === 0) break;
-      offset += count;
+    for (;;) {
+      const bytes = await source.next();
+      if (bytes.length === 0) break;
       const ready: Uint8Array[] = [];
       let contentBytes = 0;
-      // The decoder uses its memory again: what leaves this function must be a copy.
-      decoder.write(buffer.subarray(0, count), (content) => {
-        contentBytes += content.length;
-        ready.push(content.slice());
-      });
+      let taken = 0;
+      while (taken < bytes.length && contentBytes < CONTENT_BYTES) {
+        const piece = bytes.subarray(taken, taken + PIECE_BYTES);
+        // The decoder uses its memory again: what leaves this function must be a copy.
+        decoder.write(piece, (content) => {
+          contentBytes += content.length;
+          ready.push(content.slice());
+        });
+        taken += piece.length;
+      }
+      await source.took(taken, Math.round((CONTENT_BYTES * taken) / Math.max(contentBytes, 1)));
       yield* ready;
-      const wanted = Math.round((CONTENT_BYTES * count) / Math.max(contentBytes, 1));
-      readBytes = Math.min(COMPRESSED_BYTES_MAX, Math.max(COMPRESSED_BYTES_MIN, wanted));
     }
     decoder.finish();
   } catch (error) {
     throw asReported(error);
   } finally {
     await close();
+  }
+}
+
+/** Reads a file in order; the next part is under way while one is used. */
+class ReadAhead {
+  readonly #file: DiskFile;
+  #current = new Uint8Array(READ_BYTES_MAX);
+  #coming = new Uint8Array(READ_BYTES_MAX);
+  #offset = 0;
+  #count = 0;
+  #readBytes = READ_BYTES_MIN;
+  #reading: Promise<number>;
+
+  constructor(file: DiskFile) {
+    this.#file = file;
+    this.#reading = this.#read();
+  }
+
+  /** The next part, valid until the call after `took`; empty at the end. */
+  async next(): Promise<Uint8Array> {
+    this.#count = await this.#reading;
+    [this.#current, this.#coming] = [this.#coming, this.#current];
+    this.#offset += this.#count;
+    this.#reading = this.#read();
+    return this.#current.subarray(0, this.#count);
+  }
+
+  /** Only so much of the part was used: the rest comes again. From now on `wanted` bytes are read at a time. */
+  async took(bytes: number, wanted: number): Promise<void> {
+    this.#readBytes = Math.min(READ_BYTES_MAX, Math.max(READ_BYTES_MIN, wanted));
+    if (bytes === this.#count) return;
+    // Both would be read into the same memory.
+    await this.#reading;
+    this.#offset -= this.#count - bytes;
+    this.#reading = this.#read();
+  }
+
+  #read(): Promise<number> {
+    const reading = this.#file.read(this.#offset, this.#coming.subarray(0, this.#readBytes));
+    // Who stops reading does not hear what became of the part that was under way.
+    reading.catch(() => undefined);
+    return reading;
   }
 }
 
@@ -144,7 +189,7 @@ async function* rawChunks(
 ): AsyncGenerator<Uint8Array> {
   try {
     for (let offset = 0; offset < sizeBytes; ) {
-      const buffer = new Uint8Array(Math.min(READ_BYTES, sizeBytes - offset));
+      const buffer = new Uint8Array(Math.min(READ_BYTES_MAX, sizeBytes - offset));
       const count = await file.read(offset, buffer);
       if (count === 0) throw new DiskError('EIO', `a snapshot ended at byte ${offset}`);
       offset += count;
