@@ -10,6 +10,7 @@ export * from './hexadecimal.ts';
 export * from './limits.ts';
 export * from './log.ts';
 export * from './network.ts';
+export * from './numbered.ts';
 export * from './port.ts';
 export * from './printable.ts';
 export * from './raft-messages.ts';

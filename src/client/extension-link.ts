@@ -3,6 +3,7 @@ import {
   type Connection,
   DecodeError,
   type NodeId,
+  Numbered,
   type QuorateError,
   type Timer,
 } from '../base/index.ts';
@@ -62,7 +63,7 @@ export class ExtensionLink implements Link, ExchangePort {
   readonly #connection: Connection;
   readonly clock: Clock;
   readonly #events: LinkEvents;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Numbered<Pending>();
   readonly #slotWaiters: (() => void)[] = [];
   #watch: Timer | undefined;
   /** When bytes came last. */
@@ -156,7 +157,7 @@ export class ExtensionLink implements Link, ExchangePort {
     this.#closed = reason;
     this.#watch?.cancel();
     this.#opened?.(reason);
-    const pending = [...this.#pending.values()];
+    const pending = this.#pending.values();
     this.#pending.clear();
     for (const each of pending) each.lost(reason);
     for (const wake of this.#slotWaiters.splice(0)) wake();
@@ -267,7 +268,7 @@ export class ExtensionLink implements Link, ExchangePort {
 
   /** Drops what still arrives for a request; without its final answer the connection does not survive. */
   abandon(request: number): void {
-    if (!this.#pending.has(request)) return;
+    if (this.#pending.get(request) === undefined) return;
     const timer = this.clock.after(ABANDONED_MS, () => {
       this.#fail(new Error(`${this.address} left a request unanswered beyond its deadline`));
     });

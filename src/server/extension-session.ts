@@ -1,4 +1,4 @@
-import { DecodeError, QuorateError } from '../base/index.ts';
+import { DecodeError, Numbered, QuorateError } from '../base/index.ts';
 import type { NodeRequest, NodeServices } from '../node/index.ts';
 import {
   decodeExtensionRequest,
@@ -36,7 +36,7 @@ export class ExtensionSession {
   readonly #context: SessionContext;
   readonly #services: NodeServices;
   readonly #output: SessionOutput;
-  readonly #unanswered = new Map<number, Unanswered>();
+  readonly #unanswered = new Numbered<Unanswered>();
   readonly #streams = new Map<number, StreamState>();
   #unansweredBytes = 0;
   #nodeId = 0n;
@@ -84,7 +84,7 @@ export class ExtensionSession {
 
   /** What was sent is written. */
   drained(): void {
-    for (const { call } of [...this.#unanswered.values()]) call?.drained();
+    for (const { call } of this.#unanswered.values()) call?.drained();
   }
 
   /** The connection is gone: everything that runs is ended, everything open is rolled back. */
@@ -135,7 +135,7 @@ export class ExtensionSession {
     request: Exclude<ExtensionRequest, Request<'hello' | 'credit' | 'cancel'>>,
     bytes: number,
   ): void {
-    if (this.#unanswered.has(request.request)) {
+    if (this.#unanswered.get(request.request) !== undefined) {
       throw new DecodeError(`request id ${request.request} is in use`);
     }
     if (this.#refusing && beginsAnew(request)) {
