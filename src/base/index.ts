@@ -3,6 +3,7 @@ export * from './bytes.ts';
 export * from './clock.ts';
 export * from './configuration.ts';
 export * from './database-name.ts';
+export * from './deadlines.ts';
 export * from './disk.ts';
 export * from './error.ts';
 export * from './hash.ts';

@@ -1,3 +1,4 @@
+/** Numbers that lie so close together have places of their own. */
 const RECENT = 256;
 
 /**
@@ -5,11 +6,13 @@ const RECENT = 256;
  * a new table for every few dozen of them, and an old table keeps alive what it held.
  */
 export class Numbered<T> {
-  readonly #numbers: number[] = new Array<number>(RECENT).fill(0);
-  readonly #recent: (T | undefined)[] = new Array<T | undefined>(RECENT).fill(undefined);
+  /** Empty until something begins: there are many tables in which nothing ever does. */
+  #numbers: number[] = [];
+  #recent: (T | undefined)[] = [];
   /** Those whose place a later number needed. */
   readonly #older = new Map<number, T>();
   #size = 0;
+  #last = 0;
 
   get size(): number {
     return this.#size;
@@ -20,8 +23,18 @@ export class Numbered<T> {
     return this.#numbers[at] === number ? this.#recent[at] : this.#older.get(number);
   }
 
+  /** Adds under the next number and gives it. Not together with `set`. */
+  add(value: T): number {
+    this.set(++this.#last, value);
+    return this.#last;
+  }
+
   /** Adds or replaces. Numbers are integers above 0. */
   set(number: number, value: T): void {
+    if (this.#recent.length === 0) {
+      this.#numbers = new Array<number>(RECENT).fill(0);
+      this.#recent = new Array<T | undefined>(RECENT).fill(undefined);
+    }
     if (this.get(number) === undefined) this.#size++;
     else if (this.#older.has(number)) {
       this.#older.set(number, value);
@@ -49,9 +62,10 @@ export class Numbered<T> {
   /** In the order of their numbers. */
   values(): T[] {
     const all: [number, T][] = [...this.#older];
-    this.#recent.forEach((value, at) => {
+    for (let at = 0; at < this.#recent.length && all.length < this.#size; at++) {
+      const value = this.#recent[at];
       if (value !== undefined) all.push([this.#numbers[at], value]);
-    });
+    }
     return all.sort(([a], [b]) => a - b).map(([, value]) => value);
   }
 

@@ -1,4 +1,10 @@
-import { type Clock, QuorateError, type Timer } from '../base/index.ts';
+import {
+  type Clock,
+  type Deadlines,
+  type Limited,
+  QuorateError,
+  type Timer,
+} from '../base/index.ts';
 import { NotAnswered } from './errors.ts';
 
 /** Wants to know when a call ends before it has its result. */
@@ -7,25 +13,30 @@ export interface EndListener {
 }
 
 /** One call of the user: its deadline and its signal, for all attempts together. */
-export class Call {
+export class Call implements Limited {
   readonly #clock: Clock;
-  readonly #deadline: number;
-  readonly #timer: Timer;
+  readonly deadline: number;
+  readonly #deadlines: Deadlines;
+  deadlineNumber = 0;
   readonly #signal: AbortSignal | undefined;
   /** Most calls have one listener at a time: only further ones get a set. */
   #listener: EndListener | undefined;
   #others: Set<EndListener> | undefined;
   readonly #timeoutMs: number;
   #ended: QuorateError | undefined;
+  /** By which its owner knows it. */
+  number = 0;
   /** Why the last attempt failed, for the message of a timeout. */
   lastFailure: unknown;
 
-  constructor(clock: Clock, timeoutMs: number, signal?: AbortSignal) {
+  constructor(deadlines: Deadlines, timeoutMs: number, signal?: AbortSignal) {
+    const { clock } = deadlines;
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
-    this.#deadline = clock.now() + timeoutMs;
+    this.deadline = clock.now() + timeoutMs;
+    this.#deadlines = deadlines;
     this.#signal = signal;
-    this.#timer = clock.after(timeoutMs, () => this.#timeOut());
+    deadlines.add(this);
     if (signal?.aborted) this.#abort();
     else signal?.addEventListener('abort', this.#abort);
   }
@@ -34,7 +45,8 @@ export class Call {
     this.end(new QuorateError('ABORTED', 'the call was aborted', { cause: this.#signal?.reason }));
   };
 
-  #timeOut(): void {
+  /** The time is over. */
+  expire(): void {
     const last = this.lastFailure;
     const detail = last instanceof Error ? `; last: ${last.message}` : '';
     this.end(
@@ -48,7 +60,7 @@ export class Call {
 
   /** Milliseconds left, at least 1 while the call has not ended. */
   get remainingMs(): number {
-    return Math.max(1, Math.ceil(this.#deadline - this.#clock.now()));
+    return Math.max(1, Math.ceil(this.deadline - this.#clock.now()));
   }
 
   /** Why the call is over, undefined while it runs. */
@@ -72,7 +84,7 @@ export class Call {
 
   /** Frees timer and signal; must be called when the call has its result. */
   finish(): void {
-    this.#timer.cancel();
+    this.#deadlines.remove(this);
     this.#signal?.removeEventListener('abort', this.#abort);
   }
 

@@ -1,4 +1,4 @@
-import { type Clock, type Network, QuorateError, type Random } from '../base/index.ts';
+import { type Clock, Deadlines, type Network, QuorateError, type Random } from '../base/index.ts';
 import { RemoteCluster } from './cluster.ts';
 import { RemoteDatabase } from './database.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -27,6 +27,8 @@ export type OpenSchema = (database: Database, options: SchemaOptions) => Schema;
 /** What databases and cluster share: connections to the servers and the knowledge who leads. */
 export interface ClientCore {
   readonly clock: Clock;
+  /** Of all calls. */
+  readonly deadlines: Deadlines;
   readonly pool: LinkPool;
   readonly tracker: LeaderTracker;
   readonly dispatcher: Dispatcher;
@@ -56,16 +58,21 @@ export function createClient(options: ClientOptions): Client {
   if (options.servers.length === 0 && localServer === undefined) {
     throw invalidArgument('no servers to connect to');
   }
-  const pool: LinkPool = new LinkPool(options, {
-    leader: (link, claim) => tracker.onClaim(link, claim),
-    silent: (link) => tracker.onSilent(link.address),
-    closed: (link) => tracker.onLost(link.address),
-  });
+  const deadlines = new Deadlines(clock);
+  const pool: LinkPool = new LinkPool(
+    { ...options, deadlines },
+    {
+      leader: (link, claim) => tracker.onClaim(link, claim),
+      silent: (link) => tracker.onSilent(link.address),
+      closed: (link) => tracker.onLost(link.address),
+    },
+  );
   const local = localServer?.address;
-  const tracker = new LeaderTracker({ pool, clock, random, servers: options.servers, local });
+  const tracker = new LeaderTracker({ pool, deadlines, random, servers: options.servers, local });
   const dispatcher = new Dispatcher(pool, tracker, local);
   const core: ClientCore = {
     clock,
+    deadlines,
     pool,
     tracker,
     dispatcher,
@@ -89,6 +96,7 @@ export function createClient(options: ClientOptions): Client {
       closed = true;
       await Promise.all([...databases].map((database) => database.close()));
       pool.close();
+      deadlines.stop();
     },
   };
 }

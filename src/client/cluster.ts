@@ -29,7 +29,7 @@ export class RemoteCluster implements Cluster {
     run: (call: Call) => Promise<T>,
     timeoutMs = TIMEOUT_MS,
   ): Promise<T> {
-    const call = new Call(this.#core.clock, options.timeoutMs ?? timeoutMs, options.signal);
+    const call = new Call(this.#core.deadlines, options.timeoutMs ?? timeoutMs, options.signal);
     try {
       return await run(call);
     } catch (error) {

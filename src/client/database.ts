@@ -1,4 +1,4 @@
-import { LIMITS, logIndex, QuorateError, utf8 } from '../base/index.ts';
+import { LIMITS, logIndex, Numbered, QuorateError, utf8 } from '../base/index.ts';
 import { Call } from './call.ts';
 import type { ClientCore } from './client.ts';
 import { DatabaseEmitter } from './database-emitter.ts';
@@ -34,7 +34,7 @@ abstract class RemoteTransactional extends ExecutorBase implements Transactional
   readonly name: string;
   protected readonly defaults: DatabaseOptions;
   protected readonly position: Position;
-  readonly #calls = new Set<Call>();
+  readonly #calls = new Numbered<Call>();
   readonly #transactions = new Set<RemoteTransaction>();
   #closed = false;
 
@@ -53,14 +53,14 @@ abstract class RemoteTransactional extends ExecutorBase implements Transactional
   protected begin(options: CallOptions, timeoutMs?: number): Call {
     if (this.#closed) throw closedError('database');
     const limitMs = timeoutMs ?? options.timeoutMs ?? this.defaults.timeoutMs ?? TIMEOUT_MS;
-    const call = new Call(this.core.clock, limitMs, options.signal);
-    this.#calls.add(call);
+    const call = new Call(this.core.deadlines, limitMs, options.signal);
+    call.number = this.#calls.add(call);
     return call;
   }
 
   protected finish(call: Call): void {
     call.finish();
-    this.#calls.delete(call);
+    this.#calls.delete(call.number);
   }
 
   /** The options of a call as the wire wants them. */
@@ -200,7 +200,7 @@ abstract class RemoteTransactional extends ExecutorBase implements Transactional
   protected closeCalls(): void {
     this.#closed = true;
     for (const transaction of [...this.#transactions]) transaction.close();
-    for (const call of [...this.#calls]) call.end(closedError('database'));
+    for (const call of this.#calls.values()) call.end(closedError('database'));
   }
 
   abstract [Symbol.asyncDispose](): Promise<void>;

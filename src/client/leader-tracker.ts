@@ -1,4 +1,4 @@
-import { type Clock, type Random, randomBelow } from '../base/index.ts';
+import { type Clock, type Deadlines, type Random, randomBelow } from '../base/index.ts';
 import { Call } from './call.ts';
 import { NotAnswered } from './errors.ts';
 import type { LeaderClaim, Link } from './link.ts';
@@ -18,7 +18,7 @@ const SERVERS_MAX = 64;
 
 export interface LeaderTrackerOptions {
   readonly pool: LinkPool;
-  readonly clock: Clock;
+  readonly deadlines: Deadlines;
   readonly random: Random;
   readonly servers: readonly string[];
   /** Address of the node in this process. */
@@ -28,6 +28,7 @@ export interface LeaderTrackerOptions {
 /** Knows the servers of a cluster and finds out which of them leads. */
 export class LeaderTracker {
   readonly #pool: LinkPool;
+  readonly #deadlines: Deadlines;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #configured: readonly string[];
@@ -46,7 +47,8 @@ export class LeaderTracker {
 
   constructor(options: LeaderTrackerOptions) {
     this.#pool = options.pool;
-    this.#clock = options.clock;
+    this.#deadlines = options.deadlines;
+    this.#clock = options.deadlines.clock;
     this.#random = options.random;
     const local = options.local === undefined ? [] : [options.local];
     this.#configured = [...new Set([...local, ...options.servers])];
@@ -122,7 +124,7 @@ export class LeaderTracker {
   async #verify(address: string): Promise<void> {
     if (this.#verifying === address) return;
     this.#verifying = address;
-    const call = new Call(this.#clock, ROUND_MS);
+    const call = new Call(this.#deadlines, ROUND_MS);
     const claim = await this.#ask(address, call);
     call.finish();
     this.#verifying = undefined;
@@ -171,7 +173,7 @@ export class LeaderTracker {
 
   /** Asks the servers one after another without waiting for slow ones; the first that leads wins. */
   #searchRound(except?: string): Promise<string | undefined> {
-    const call = new Call(this.#clock, ROUND_MS);
+    const call = new Call(this.#deadlines, ROUND_MS);
     const queue = this.#searchOrder();
     const asked = new Set<string | undefined>([except]);
     return new Promise<string | undefined>((resolve) => {
@@ -231,7 +233,7 @@ export class LeaderTracker {
 
   /** Learns the members from the leader, so that the cluster may move away from the configured servers. */
   async #refresh(address: string): Promise<void> {
-    const call = new Call(this.#clock, REFRESH_MS);
+    const call = new Call(this.#deadlines, REFRESH_MS);
     try {
       const link = await this.#pool.get(address, call);
       const members = await link.memberAddresses(call);

@@ -1,4 +1,4 @@
-import { type Clock, type Connection, LIMITS, type Network } from '../base/index.ts';
+import { type Connection, type Deadlines, LIMITS, type Network } from '../base/index.ts';
 import { Call } from './call.ts';
 import { closedError, NotAnswered } from './errors.ts';
 import { ExtensionLink, NotSupported } from './extension-link.ts';
@@ -24,7 +24,7 @@ export interface LocalServer {
 
 export interface LinkPoolOptions {
   readonly network: Pick<Network, 'dial'>;
-  readonly clock: Clock;
+  readonly deadlines: Deadlines;
   readonly localServer?: LocalServer | undefined;
 }
 
@@ -78,7 +78,7 @@ export class LinkPool {
     const link = this.#open.get(address);
     const doubt = link === undefined ? undefined : this.#doubts.get(link);
     if (!(link instanceof PlainLink) || doubt === undefined) return;
-    const now = this.#options.clock.now();
+    const now = this.#options.deadlines.clock.now();
     if (now < doubt.at) return;
     doubt.delayMs = Math.min(RECHECK_MAX_MS, 2 * doubt.delayMs);
     doubt.at = now + doubt.delayMs;
@@ -89,9 +89,10 @@ export class LinkPool {
   }
 
   async #replace(address: string, plain: PlainLink): Promise<void> {
-    const { clock } = this.#options;
+    const { deadlines } = this.#options;
+    const { clock } = deadlines;
     const hello = ExtensionLink.open(await this.dial(address), address, clock, this.#events);
-    const call = new Call(clock, DIAL_MS);
+    const call = new Call(deadlines, DIAL_MS);
     try {
       const link = await call.race(hello.opened);
       if (this.#closed || this.#open.get(address) !== plain) throw closedError('client');
@@ -132,9 +133,10 @@ export class LinkPool {
   }
 
   async #negotiate(address: string): Promise<Link> {
-    const { clock } = this.#options;
+    const { deadlines } = this.#options;
+    const { clock } = deadlines;
     const hello = ExtensionLink.open(await this.dial(address), address, clock, this.#events);
-    const call = new Call(clock, HELLO_MS);
+    const call = new Call(deadlines, HELLO_MS);
     try {
       return await call.race(hello.opened);
     } catch (error) {
@@ -158,8 +160,9 @@ export class LinkPool {
     address: string,
     hello: { readonly opened: Promise<ExtensionLink>; destroy(): void },
   ): Promise<Link> {
-    const { clock } = this.#options;
-    const call = new Call(clock, DIAL_MS);
+    const { deadlines } = this.#options;
+    const { clock } = deadlines;
+    const call = new Call(deadlines, DIAL_MS);
     let link: Link | undefined;
     hello.opened.then(
       (opened) => {

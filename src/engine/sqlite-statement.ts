@@ -35,6 +35,8 @@ export class SqliteStatement implements Statement {
   readonly parameterCount: number;
   /** The text under which the connection's cache knows it. */
   cacheKey: string | undefined;
+  /** When the cache gave it out last; later ones are larger. */
+  lastUse = 0;
   /** Handed out by `prepare` and not given back: not to be handed out again. */
   inUse = true;
   readonly #connection: SqliteConnection;

@@ -3,8 +3,8 @@ import type { SqliteStatement } from './sqlite-statement.ts';
 /** Idle and running statements by their text; the one unused longest is given up when the cache is full. */
 export class StatementCache {
   readonly #limit: number;
-  /** In order of last use: a Map keeps the order of insertion. */
   readonly #entries = new Map<string, SqliteStatement>();
+  #uses = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -14,9 +14,8 @@ export class StatementCache {
   take(sql: string): SqliteStatement | undefined {
     const statement = this.#entries.get(sql);
     if (statement === undefined || statement.inUse) return undefined;
-    this.#entries.delete(sql);
-    this.#entries.set(sql, statement);
     statement.inUse = true;
+    statement.lastUse = ++this.#uses;
     return statement;
   }
 
@@ -25,14 +24,19 @@ export class StatementCache {
     if (this.#limit === 0 || this.#entries.has(sql)) return undefined;
     this.#entries.set(sql, statement);
     statement.cacheKey = sql;
+    statement.lastUse = ++this.#uses;
     if (this.#entries.size <= this.#limit) return undefined;
-    for (const [text, candidate] of this.#entries) {
-      if (candidate.inUse) continue;
-      this.#entries.delete(text);
-      return candidate;
+    const oldest = this.#unusedLongest();
+    this.#entries.delete(oldest?.cacheKey ?? sql);
+    return oldest;
+  }
+
+  #unusedLongest(): SqliteStatement | undefined {
+    let oldest: SqliteStatement | undefined;
+    for (const each of this.#entries.values()) {
+      if (!each.inUse && (oldest === undefined || each.lastUse < oldest.lastUse)) oldest = each;
     }
-    this.#entries.delete(sql);
-    return undefined;
+    return oldest;
   }
 
   has(statement: SqliteStatement): boolean {

@@ -53,7 +53,7 @@ export class ClusterState {
     if (core.epoch !== epoch) return;
     core.epoch = undefined;
     // The sessions still have their transactions: their requests are told that these are lost.
-    for (const job of [...this.#requests.jobs.values()]) {
+    for (const job of this.#requests.jobs.values()) {
       if (job.session.current === job) this.#requests.fail(job, notLeader());
     }
     for (const session of core.sessions.values()) this.#keeper.lose(session, notLeader());

@@ -1,4 +1,11 @@
-import { type Clock, type Limits, type LogIndex, logIndex, type Timer } from '../base/index.ts';
+import {
+  type Clock,
+  type Limits,
+  type LogIndex,
+  logIndex,
+  Numbered,
+  type Timer,
+} from '../base/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { headerTextEncoding, PageStore, type SlotArena } from '../pages/index.ts';
 import { MachineDatabase } from './machine-database.ts';
@@ -32,8 +39,8 @@ export class MachineCore {
   /** Databases whose text is UTF-16, which have been told (S12). */
   readonly #unreadable = new Set<string>();
   readonly sessions = new Map<number, Session>();
-  /** The sessions of requests that have none: each lives as long as its request. */
-  readonly passing = new Set<Session>();
+  /** The sessions of requests that have none, by request: each lives as long as that. */
+  readonly passing = new Numbered<Session>();
   /** The leadership that may execute; undefined = nothing is executed (M2). */
   epoch: number | undefined;
   applied: LogIndex = logIndex(0);
@@ -82,7 +89,7 @@ export class MachineCore {
 
   *allSessions(): Iterable<Session> {
     yield* this.sessions.values();
-    yield* this.passing;
+    yield* this.passing.values();
   }
 
   /** As `Clock.after`; what is called is a turn of the machine. */

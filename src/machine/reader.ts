@@ -4,6 +4,7 @@ import {
   LIMITS,
   type Limits,
   logIndex,
+  Numbered,
   type Port,
   QuorateError,
   type Random,
@@ -56,7 +57,7 @@ export class Reader {
   readonly #guard: SqlGuard;
   readonly #pool: ReaderPool;
   readonly #sessions = new Map<number, ReaderSession>();
-  readonly #jobs = new Map<number, Job<ReaderSession>>();
+  readonly #jobs = new Numbered<Job<ReaderSession>>();
   readonly #inbox: SessionMessage[] = [];
   readonly #ready: Job<ReaderSession>[] = [];
   /** Requests that wait for a connection. */
@@ -183,7 +184,10 @@ export class Reader {
   }
 
   #submit(submit: Submit): void {
-    assert(!this.#jobs.has(submit.request), () => `request ${submit.request} is known already`);
+    assert(
+      this.#jobs.get(submit.request) === undefined,
+      () => `request ${submit.request} is known already`,
+    );
     let session = this.#sessions.get(submit.session);
     if (session === undefined) {
       session = new ReaderSession(submit.session, this.#clock, (timedOutSession, reason) =>

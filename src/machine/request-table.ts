@@ -1,4 +1,4 @@
-import { assert } from '../base/index.ts';
+import { assert, Numbered } from '../base/index.ts';
 import { failureOf, interrupted } from './failure.ts';
 import { Job } from './job.ts';
 import type { MachineCore } from './machine-core.ts';
@@ -16,7 +16,7 @@ export class RequestTable {
   readonly #queue: WriteQueue;
   readonly #keeper: TransactionKeeper;
   readonly #advance: (job: Job) => boolean;
-  readonly jobs = new Map<number, Job>();
+  readonly jobs = new Numbered<Job>();
   /** Requests that can go on. */
   readonly ready: Job[] = [];
 
@@ -33,8 +33,11 @@ export class RequestTable {
   }
 
   submit(submit: Submit): void {
-    assert(!this.jobs.has(submit.request), () => `request ${submit.request} is known already`);
-    const session = this.#session(submit.session);
+    assert(
+      this.jobs.get(submit.request) === undefined,
+      () => `request ${submit.request} is known already`,
+    );
+    const session = this.#session(submit);
     const job = new Job(submit, session, this.#core.clock.now());
     this.jobs.set(submit.request, job);
     if (session.current !== undefined) {
@@ -44,10 +47,10 @@ export class RequestTable {
     this.#start(job);
   }
 
-  #session(id: number): Session {
+  #session({ session: id, request }: Submit): Session {
     if (id === 0) {
       const passing = new Session(0);
-      this.#core.passing.add(passing);
+      this.#core.passing.set(request, passing);
       return passing;
     }
     let session = this.#core.sessions.get(id);
@@ -155,7 +158,7 @@ export class RequestTable {
     let last = end;
     if (session.id === 0) {
       last = this.#keeper.leaveNothing(job, end);
-      this.#core.passing.delete(session);
+      this.#core.passing.delete(job.submit.request);
     }
     // What was to begin a transaction, or to change the connection, failed before it could.
     if (session.home !== undefined && !session.inTransaction && !session.home.hasSessionState) {

@@ -1,4 +1,12 @@
-import { assert, type Clock, LIMITS, type LogIndex, type Port } from '../base/index.ts';
+import {
+  assert,
+  type Clock,
+  Deadlines,
+  LIMITS,
+  type LogIndex,
+  Numbered,
+  type Port,
+} from '../base/index.ts';
 import type { Answer, SessionMessage } from '../machine/index.ts';
 import type {
   AnswerSink,
@@ -7,7 +15,6 @@ import type {
   RunningRequest,
   SessionOptions,
 } from './contract.ts';
-import { Deadlines } from './deadlines.ts';
 import * as failures from './failures.ts';
 import type { Gate } from './gate.ts';
 import type { IndexWaiters } from './index-waiters.ts';
@@ -77,11 +84,11 @@ export class Desk {
   readonly #clock: Clock;
   readonly #readers: readonly Target[];
   readonly #services: DeskServices;
-  readonly #running = new Map<number, Running>();
+  readonly #running = new Numbered<Running>();
   /** Requests that wait for the epoch to begin. */
   readonly #unled = new Set<Running>();
   /** Requests without a session. */
-  readonly #alone = new Set<Running>();
+  readonly #alone = new Numbered<Running>();
   readonly #sessions = new Map<number, Session>();
   #request = 0;
   #session = 0;
@@ -150,9 +157,9 @@ export class Desk {
 
   execute(request: NodeRequest, sink: AnswerSink): RunningRequest {
     const running: Running = new Running(this, undefined, request, sink, () => {
-      this.#alone.delete(running);
+      this.#alone.delete(number);
     });
-    this.#alone.add(running);
+    const number = this.#alone.add(running);
     if (this.#stopped) running.fail(failures.stopping());
     else running.start();
     return running;
@@ -216,9 +223,8 @@ export class Desk {
     this.#stopped = true;
     const failure = failures.stopping();
     for (const session of [...this.#sessions.values()]) session.stop(failure);
-    for (const running of [...this.#running.values(), ...this.#unled, ...this.#alone]) {
-      running.stop();
-    }
+    const all = [...this.#running.values(), ...this.#unled, ...this.#alone.values()];
+    for (const running of all) running.stop();
     this.deadlines.stop();
   }
 

@@ -1,4 +1,4 @@
-import { assert, type LogIndex } from '../base/index.ts';
+import { assert, type LogIndex, Numbered } from '../base/index.ts';
 import type { Answer } from '../machine/index.ts';
 import type { Watch } from './fate.ts';
 import type { SealBook, Verdict } from './seal-book.ts';
@@ -37,6 +37,8 @@ export class Held {
   asked = false;
   lost = false;
   bytes = 0;
+  /** Among those that wait for confirmation; 0 = not among them. */
+  unconfirmed = 0;
 
   constructor(owner: GateOwner, arrivalIndex: LogIndex, confirmed: boolean) {
     this.owner = owner;
@@ -54,9 +56,9 @@ export class Gate {
   readonly #limitBytes: number;
   readonly #onFull: (full: boolean) => void;
   /** Requests whose next answer waits for a seal, by database and sequence, of the current epoch. */
-  readonly #waiting = new Map<string, Map<number, Held[]>>();
+  readonly #waiting = new Map<string, Numbered<Held[]>>();
   /** Requests whose next answer is published and waits for confirmation. */
-  readonly #unconfirmed = new Set<Held>();
+  readonly #unconfirmed = new Numbered<Held>();
   #bytes = 0;
   #full = false;
   /** Highest index committed in the current leadership. */
@@ -84,15 +86,22 @@ export class Gate {
   /** Leadership was confirmed by a read round that started after the request arrived. */
   confirm(held: Held): void {
     held.confirmed = true;
-    if (this.#unconfirmed.delete(held)) this.#advance(held);
+    if (this.#isListed(held)) this.#advance(held);
   }
 
   /** Leadership cannot be confirmed any more. */
   refuse(held: Held): void {
     if (held.confirmed) return;
     held.lost = true;
-    this.#unconfirmed.delete(held);
+    this.#isListed(held);
     this.#advance(held);
+  }
+
+  /** Whether it waited for confirmation; it does not any more. */
+  #isListed(held: Held): boolean {
+    const { unconfirmed } = held;
+    held.unconfirmed = 0;
+    return unconfirmed !== 0 && this.#unconfirmed.delete(unconfirmed);
   }
 
   /** The seal was published. */
@@ -108,20 +117,22 @@ export class Gate {
   committed(index: LogIndex): void {
     assert(index >= this.#committed, 'the commit index went back');
     this.#committed = index;
-    for (const held of this.#unconfirmed) {
+    if (this.#unconfirmed.size === 0) return;
+    for (const held of this.#unconfirmed.values()) {
       if (held.arrivalIndex < index) this.confirm(held);
     }
   }
 
   /** The epoch is over (call after `SealBook.end`): everything that waits is lost or decided. */
   endEpoch(): void {
-    const waiting = [...this.#waiting.values()].flatMap((map) => [...map.values()].flat());
+    const waiting = [...this.#waiting.values()].flatMap((table) => table.values().flat());
     this.#waiting.clear();
-    const unconfirmed = [...this.#unconfirmed];
+    const unconfirmed = this.#unconfirmed.values();
     this.#unconfirmed.clear();
     this.#committed = 0;
     for (const held of waiting) this.#advance(held);
     for (const held of unconfirmed) {
+      held.unconfirmed = 0;
       held.lost = true;
       this.#advance(held);
     }
@@ -129,7 +140,7 @@ export class Gate {
 
   /** The request is over for its owner: what is held goes. */
   forget(held: Held): void {
-    this.#unconfirmed.delete(held);
+    this.#isListed(held);
     held.answers.length = 0;
     this.#charge(held, -held.bytes);
   }
@@ -145,7 +156,7 @@ export class Gate {
       }
       if (verdict.state !== 'published') break;
       if (!this.#isConfirmed(held, answer)) {
-        this.#unconfirmed.add(held);
+        if (held.unconfirmed === 0) held.unconfirmed = this.#unconfirmed.add(held);
         if (!held.asked) {
           held.asked = true;
           held.owner.wantsConfirmation();
@@ -179,7 +190,7 @@ export class Gate {
     const { database, sequence } = answer.observed;
     let bySequence = this.#waiting.get(database);
     if (bySequence === undefined) {
-      bySequence = new Map();
+      bySequence = new Numbered();
       this.#waiting.set(database, bySequence);
     }
     const waiting = bySequence.get(sequence);

@@ -1,4 +1,4 @@
-import type { Clock, LogIndex } from '../base/index.ts';
+import { type Clock, type LogIndex, Numbered } from '../base/index.ts';
 import type { ReadFailure } from '../raft/index.ts';
 
 export interface ReadAsker {
@@ -25,7 +25,7 @@ interface Round {
 /** Gathers reads into rounds: a round serves every read that arrived before it began (M6). */
 export class ReadRounds {
   readonly #options: ReadRoundsOptions;
-  readonly #running = new Map<number, Round>();
+  readonly #running = new Numbered<Round>();
   #waiting: ReadAsker[] = [];
   #tag = 0;
   #begun = 0;

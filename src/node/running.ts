@@ -1,4 +1,4 @@
-import { assert, type LogIndex, logIndex } from '../base/index.ts';
+import { assert, type Limited, type LogIndex, logIndex } from '../base/index.ts';
 import type { Answer, RequestEnd, SqlFailure, StatementResult } from '../machine/index.ts';
 import type {
   AnswerSink,
@@ -7,7 +7,6 @@ import type {
   RequestResult,
   RunningRequest,
 } from './contract.ts';
-import type { Limited } from './deadlines.ts';
 import type { Desk, Target } from './desk.ts';
 import * as failures from './failures.ts';
 import type { Fate } from './fate.ts';
@@ -38,6 +37,7 @@ export class Running implements RunningRequest, GateOwner, Limited {
   #seen: LogIndex = logIndex(0);
   #cancelWait: () => void = NOTHING;
   #cancelWatch: () => void = NOTHING;
+  deadlineNumber = 0;
 
   /** `ended` is called once, when the sink has its end and no thread works on the request any more. */
   constructor(
@@ -343,6 +343,7 @@ export class Running implements RunningRequest, GateOwner, Limited {
         return;
       case 'undecided': {
         const limit: Limited = {
+          deadlineNumber: 0,
           deadline: Math.min(
             this.#desk.now() + this.#desk.fateMs,
             this.#ownDeadline ? this.deadline : Number.POSITIVE_INFINITY,

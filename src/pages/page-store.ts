@@ -1,4 +1,4 @@
-import { assert, LIMITS, PAGE_SIZE_BYTES, QuorateError } from '../base/index.ts';
+import { assert, LIMITS, Numbered, PAGE_SIZE_BYTES, QuorateError } from '../base/index.ts';
 import type {
   PageSource,
   PageUpdate,
@@ -40,7 +40,7 @@ export class PageStore implements PageSource {
   readonly #pinBuffer = createPinTable();
   readonly #sharedPins = new PinTable(this.#pinBuffer);
   readonly #live: LiveVersions;
-  readonly #localPins = new Set<LocalPin>();
+  readonly #localPins = new Numbered<LocalPin>();
   #head: VersionRecord;
   #published: VersionRecord;
   #seals: PendingSeal[] = [];
@@ -140,12 +140,16 @@ export class PageStore implements PageSource {
   #pin(version: VersionRecord): LocalPin {
     assert(!this.#closed, 'pin on a closed store');
     const pin = new LocalPin(version);
-    this.#localPins.add(pin);
+    pin.number = this.#localPins.add(pin);
     return pin;
   }
 
   release(pin: Pin): void {
-    assert(pin instanceof LocalPin && this.#localPins.delete(pin), 'a pin is released twice');
+    assert(
+      pin instanceof LocalPin && this.#localPins.get(pin.number) === pin,
+      'a pin is released twice',
+    );
+    this.#localPins.delete(pin.number);
     if (this.#writer === pin) this.endWrite(pin);
     if (pin.usable) this.#live.release(pin.version);
   }
@@ -394,7 +398,7 @@ export class PageStore implements PageSource {
       if (version.killed) continue;
       version.killed = true;
       if (version.shared) this.#sharedPins.kill(version.generation);
-      for (const pin of this.#localPins) {
+      for (const pin of this.#localPins.values()) {
         if (pin.version !== version || !pin.usable) continue;
         if (this.#writer === pin) this.endWrite(pin);
         pin.usable = false;

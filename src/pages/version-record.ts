@@ -32,6 +32,8 @@ export class VersionRecord implements Version {
 export class LocalPin implements Pin {
   version: VersionRecord;
   usable = true;
+  /** By which its store knows it. */
+  number = 0;
 
   constructor(version: VersionRecord) {
     this.version = version;

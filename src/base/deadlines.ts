@@ -1,9 +1,12 @@
-import type { Clock, Timer } from '../base/index.ts';
+import type { Clock, Timer } from './clock.ts';
+import { Numbered } from './numbered.ts';
 
 /** Something that ends when its time is over. */
 export interface Limited {
   /** Clock.now() in ms. */
   readonly deadline: number;
+  /** Where `Deadlines` has it; 0 = nowhere. */
+  deadlineNumber: number;
   expire(): void;
 }
 
@@ -12,23 +15,26 @@ const GRAIN_MS = 10;
 
 /** The deadlines of everything under way, with a single timer. */
 export class Deadlines {
-  readonly #clock: Clock;
-  readonly #limited = new Set<Limited>();
+  readonly clock: Clock;
+  readonly #limited = new Numbered<Limited>();
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.clock = clock;
   }
 
   add(limited: Limited): void {
     if (!Number.isFinite(limited.deadline)) return;
-    this.#limited.add(limited);
+    if (limited.deadlineNumber !== 0) return;
+    limited.deadlineNumber = this.#limited.add(limited);
     this.#arm(limited.deadline);
   }
 
   remove(limited: Limited): void {
-    this.#limited.delete(limited);
+    if (limited.deadlineNumber === 0) return;
+    this.#limited.delete(limited.deadlineNumber);
+    limited.deadlineNumber = 0;
   }
 
   stop(): void {
@@ -40,17 +46,17 @@ export class Deadlines {
     if (deadline >= this.#timerAt) return;
     this.#timer?.cancel();
     this.#timerAt = deadline;
-    const delayMs = Math.max(0, deadline - this.#clock.now());
-    this.#timer = this.#clock.after(delayMs, () => this.#fire());
+    const delayMs = Math.max(0, deadline - this.clock.now());
+    this.#timer = this.clock.after(delayMs, () => this.#fire());
   }
 
   #fire(): void {
     this.#timerAt = Number.POSITIVE_INFINITY;
-    const now = this.#clock.now();
+    const now = this.clock.now();
     let next = Number.POSITIVE_INFINITY;
-    for (const limited of [...this.#limited]) {
+    for (const limited of this.#limited.values()) {
       if (limited.deadline <= now) {
-        this.#limited.delete(limited);
+        this.remove(limited);
         limited.expire();
       } else {
         next = Math.min(next, limited.deadline);
