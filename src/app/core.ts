@@ -11,7 +11,7 @@ import {
 } from '../base/index.ts';
 import { openDisk, SystemRandom, sha256, systemClock, TcpNetwork } from '../net/index.ts';
 import {
-  directoryFacts,
+  findDirectory,
   forgetFloor,
   Node,
   type NodeEvent,
@@ -86,29 +86,36 @@ export class Core implements CoreIdentity {
     let node: Node | undefined;
     let server: Server | undefined;
     try {
-      const facts = await directoryFacts(disk, options.address);
+      // Its threads come up while the disk is read.
+      sqlSide = sql(limits);
+      const found = await findDirectory(disk, options.address);
+      const { facts } = found;
       const plan = await planStart(disk, options, facts, () => randomId(random));
-      if (plan.isNew && !facts.hasEntries) await forgetFloor(disk);
+      const forgets = plan.isNew && !facts.hasEntries;
+      if (forgets) await forgetFloor(disk);
       if (plan.reason !== undefined) log('warn', plan.reason);
       const servers = plan.mode === 'join' ? await serversToJoin(disk, options) : [];
-      sqlSide = sql(limits);
-      node = await Node.start({
-        id: plan.identity.id,
-        address: plan.identity.address,
-        disk,
-        network,
-        clock: systemClock,
-        random,
-        logger: log,
-        machine: sqlSide.machine,
-        readers: sqlSide.readers,
-        electionTimeoutMs: options.electionTimeoutMs,
-        heartbeatMs: options.heartbeatMs,
-        start: plan.mode === 'join' ? 'wait' : plan.mode,
-        failureDomain: BigInt(options.failureDomain ?? 0),
-        snapshot: snapshotOptions(options),
-        limits: options.limits,
-      });
+      node = await Node.start(
+        {
+          id: plan.identity.id,
+          address: plan.identity.address,
+          disk,
+          network,
+          clock: systemClock,
+          random,
+          logger: log,
+          machine: sqlSide.machine,
+          readers: sqlSide.readers,
+          electionTimeoutMs: options.electionTimeoutMs,
+          heartbeatMs: options.heartbeatMs,
+          start: plan.mode === 'join' ? 'wait' : plan.mode,
+          failureDomain: BigInt(options.failureDomain ?? 0),
+          snapshot: snapshotOptions(options),
+          limits: options.limits,
+        },
+        // Without the floor it is another directory than the one that was read.
+        forgets ? undefined : found,
+      );
       node.weight = BigInt(options.weight ?? 0);
       node.on(listener);
       const running = node;

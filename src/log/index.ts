@@ -2,6 +2,8 @@ export { DurableLog, type LogStatistics, type SnapshotWriter } from './durable-l
 export { removeFloor } from './floor-file.ts';
 export {
   describeDirectory,
+  type FoundLog,
+  findLog,
   type LogOptions,
   openLog,
   type Recovered,

@@ -22,6 +22,8 @@ export const SEGMENT_BYTES = 8 * 1024 * 1024;
 export interface LogOptions {
   /** Smaller segments for tests and simulations. A multiple of 512. */
   readonly segmentBytes?: number;
+  /** What was read of the directory already; it must have been locked since. */
+  readonly found?: FoundLog | undefined;
   /** Hears what a start found: cut writes, unusable snapshots, quarantine. */
   readonly log?: Logger;
 }
@@ -46,6 +48,13 @@ export interface Recovered {
   readonly notes: readonly string[];
 }
 
+/** A directory that was read, and not changed yet. */
+export interface FoundLog {
+  readonly recovered: Recovered;
+  /** For `openLog`, which then does not read everything again. */
+  readonly loaded: LoadedDirectory;
+}
+
 /**
  * Opens a data directory for one node: takes the lock, reads everything, cleans up what a crash left.
  * Damage that no crash explains is never skipped, and nothing is changed then.
@@ -60,13 +69,12 @@ export async function openLog(
     throw diskFailure(error, 'locking the data directory');
   });
   try {
-    const loaded = await loadDirectory(counting);
+    const { loaded, recovered } = options.found ?? (await findLog(counting));
     await applyCleanup(counting, loaded.cleanup);
     for (const note of loaded.notes) {
       (options.log ?? silent)('warn', note, { directory: disk.path });
     }
     const log = new DurableLog(counting, lock, loaded, options.segmentBytes ?? SEGMENT_BYTES);
-    const recovered = recoveredFrom(loaded);
     // A term that only the log shows must not depend on the entry that shows it.
     if (recovered.term > loaded.metadata.term) {
       await log.persist([{ kind: 'metadata', term: recovered.term, vote: recovered.vote }]);
@@ -83,8 +91,14 @@ export async function openLog(
 
 /** Reads a data directory without changing anything and without its lock: the node must not be running. */
 export async function describeDirectory(disk: Disk): Promise<Recovered> {
+  return (await findLog(disk)).recovered;
+}
+
+/** The same, so that `openLog` can go on from there: between the two only the holder of the lock may come near the directory. */
+export async function findLog(disk: Disk): Promise<FoundLog> {
   try {
-    return recoveredFrom(await loadDirectory(disk));
+    const loaded = await loadDirectory(disk);
+    return { loaded, recovered: recoveredFrom(loaded) };
   } catch (error) {
     throw diskFailure(error, 'reading the log');
   }

@@ -1,5 +1,5 @@
 import { type Configuration, type Disk, decodeConfiguration, type NodeId } from '../base/index.ts';
-import { describeDirectory, removeFloor } from '../log/index.ts';
+import { type FoundLog, findLog, type Recovered, removeFloor } from '../log/index.ts';
 
 /** What a data directory tells before it is opened. */
 export interface DirectoryFacts {
@@ -11,9 +11,19 @@ export interface DirectoryFacts {
   readonly memberId: NodeId | undefined;
 }
 
-/** Reads a directory without changing it. Throws what `describeDirectory` throws. */
-export async function directoryFacts(disk: Disk, address: string): Promise<DirectoryFacts> {
-  const recovered = await describeDirectory(disk);
+/** A directory that was read; `Node.start` goes on from it. */
+export interface FoundDirectory {
+  readonly facts: DirectoryFacts;
+  readonly log: FoundLog;
+}
+
+/** Reads a directory without changing it. Throws what `findLog` throws. */
+export async function findDirectory(disk: Disk, address: string): Promise<FoundDirectory> {
+  const log = await findLog(disk);
+  return { facts: factsOf(log.recovered, address), log };
+}
+
+function factsOf(recovered: Recovered, address: string): DirectoryFacts {
   let configuration: Configuration | undefined = recovered.snapshot?.configuration;
   for (const entry of recovered.entries) {
     if (entry.type === 'configuration') configuration = decodeConfiguration(entry.data);

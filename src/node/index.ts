@@ -1,5 +1,10 @@
 export * from './contract.ts';
-export { type DirectoryFacts, directoryFacts, forgetFloor } from './directory.ts';
+export {
+  type DirectoryFacts,
+  type FoundDirectory,
+  findDirectory,
+  forgetFloor,
+} from './directory.ts';
 export { Node } from './node.ts';
 export type { NodeOptions } from './options.ts';
 export {

@@ -20,6 +20,7 @@ import type {
   RunningRequest,
   SessionOptions,
 } from './contract.ts';
+import type { FoundDirectory } from './directory.ts';
 import { Image } from './image.ts';
 import { changeError } from './membership.ts';
 import { NodeCore } from './node-core.ts';
@@ -47,12 +48,13 @@ export class Node implements NodeServices {
   /**
    * Opens the data directory, restores the newest snapshot and starts. Throws what opening the log throws
    * (DIRECTORY_LOCKED, LOG_DAMAGED, FORMAT_UNSUPPORTED, DISK_FULL, DISK_FAILED), ALREADY_BOOTSTRAPPED,
-   * RESTORE_FAILED.
+   * RESTORE_FAILED. `found`: what `findDirectory` read, if the directory has been locked since.
    */
-  static async start(options: NodeOptions): Promise<Node> {
+  static async start(options: NodeOptions, found?: FoundDirectory): Promise<Node> {
     const { disk, logger, segmentBytes } = options;
     const opened = await openLog(disk, {
       log: logger,
+      found: found?.log,
       ...(segmentBytes === undefined ? {} : { segmentBytes }),
     });
     const { log } = opened;
