@@ -5,6 +5,7 @@ import { Core, type CoreOptions } from './core.ts';
 import { FreshnessWord } from './freshness-word.ts';
 import { recordingLogger } from './logging.ts';
 import type { LogRecord } from './options.ts';
+import { PipeConnection } from './pipe.ts';
 import { sqliteModule } from './sqlite-module.ts';
 import { spawnSqlThreads } from './threads.ts';
 
@@ -82,7 +83,7 @@ async function run({ options, hostDirectory, freshness }: CoreThreadData): Promi
   started = core;
   core.tellFreshness(new FreshnessWord(freshness));
   host.on('message', (message: ToCore) => {
-    if (message.kind === 'pipe') core.accept(message.port);
+    if (message.kind === 'pipe') core.accept(new PipeConnection(message.port));
     else if (message.kind === 'status') {
       post({ kind: 'status', request: message.request, status: core.status() });
     } else {

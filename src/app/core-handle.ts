@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, threadId, Worker } from 'node:worker_threads';
-import { AssertionError, LIMITS, must, QuorateError } from '../base/index.ts';
+import { AssertionError, type Connection, LIMITS, must, QuorateError } from '../base/index.ts';
 import { type DirectoryMessage, type ReaderDirectory, SharedDirectory } from '../machine/index.ts';
 import { ThreadPort } from '../net/index.ts';
 import type { NodeEvent, NodeStatus } from '../node/index.ts';
@@ -8,8 +8,10 @@ import { Core, type CoreIdentity, type CoreOptions } from './core.ts';
 import { FreshnessWord } from './freshness-word.ts';
 import { inlineSqlSide } from './inline.ts';
 import { NodePages } from './local-pages.ts';
+import { localPipe } from './local-pipe.ts';
 import { recordingLogger } from './logging.ts';
 import type { LogSink } from './options.ts';
+import { openPipe } from './pipe.ts';
 import { sqliteModule } from './sqlite-module.ts';
 
 /** Default of `NodeOptions.electionTimeoutMs`. */
@@ -19,7 +21,8 @@ const ELECTION_TIMEOUT_MS = 800;
 export interface CoreHandle extends CoreIdentity {
   /** What this node has published, for reads on the caller's thread. */
   readonly pages: NodePages;
-  accept(port: MessagePort): void;
+  /** A connection of a client in this process. */
+  dial(): Connection;
   status(): Promise<NodeStatus>;
   close(handover: boolean): Promise<void>;
 }
@@ -55,7 +58,11 @@ export async function startInline(
     id: core.id,
     address: core.address,
     pages,
-    accept: (port) => core.accept(port),
+    dial: () => {
+      const [client, server] = localPipe();
+      core.accept(server);
+      return client;
+    },
     status: () => Promise.resolve(core.status()),
     close: (handover) => {
       pages.close();
@@ -137,8 +144,10 @@ class ThreadedCore implements CoreHandle {
     worker.on('exit', (code) => this.#died(`the consensus thread ended with code ${code}`));
   }
 
-  accept(port: MessagePort): void {
+  dial(): Connection {
+    const { connection, port } = openPipe();
     this.#post({ kind: 'pipe', port }, [port]);
+    return connection;
   }
 
   status(): Promise<NodeStatus> {

@@ -1,4 +1,3 @@
-import type { MessagePort } from 'node:worker_threads';
 import {
   type Connection,
   type Disk,
@@ -26,7 +25,6 @@ import { JoinTask } from './join.ts';
 import { Keeper } from './keeper.ts';
 import { readAddresses, writeAddresses } from './membership-file.ts';
 import type { NodeOptions } from './options.ts';
-import { PipeConnection } from './pipe.ts';
 import { finishJoin, markFresh, markJoining } from './start-flags.ts';
 import { planStart, type StartPlan } from './start-plan.ts';
 import type { SqlSide } from './threads.ts';
@@ -164,8 +162,7 @@ export class Core implements CoreIdentity {
   }
 
   /** Serves a client in this process. */
-  accept(port: MessagePort): void {
-    const connection: Connection = new PipeConnection(port);
+  accept(connection: Connection): void {
     this.#server.accept(connection);
   }
 

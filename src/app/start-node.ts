@@ -14,7 +14,6 @@ import { type CoreHandle, startInline, startThreaded } from './core-handle.ts';
 import { standardErrorSink } from './logging.ts';
 import { NodeEmitter } from './node-emitter.ts';
 import type { NodeEvents, NodeOptions, QuorateNode } from './options.ts';
-import { openPipe } from './pipe.ts';
 import { publishSchemaEvent, warnOfListener } from './schema-channel.ts';
 
 const PLATFORM = {
@@ -107,11 +106,7 @@ class RunningNode implements QuorateNode {
         openSchema(database, schema, { id: String(handle.id), kind: 'node' }, PLATFORM),
       localServer: {
         address: handle.address,
-        dial: () => {
-          const { connection, port } = openPipe();
-          handle.accept(port);
-          return Promise.resolve(connection);
-        },
+        dial: () => Promise.resolve(handle.dial()),
       },
     });
   }
