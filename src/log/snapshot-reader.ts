@@ -31,8 +31,11 @@ export interface StoredSnapshot extends SnapshotInfo {
 export interface SnapshotContent {
   /** Exact length of what `chunks` yields, in bytes. */
   readonly contentBytes: number;
-  /** May be used once; leaving the loop early closes the file. Throws LOG_DAMAGED at the damage, DISK_FAILED. */
-  readonly chunks: AsyncIterable<Uint8Array>;
+  /**
+   * May be used once; leaving the loop early closes the file. Throws LOG_DAMAGED at the damage, DISK_FAILED. The memory of a
+   * chunk belongs to who takes it.
+   */
+  readonly chunks: AsyncIterable<Uint8Array<ArrayBuffer>>;
   /** Gives the file back; needed when `chunks` is not read. Never throws. */
   close(): Promise<void>;
 }
@@ -109,14 +112,14 @@ async function* lz4Chunks(
   file: DiskFile,
   close: () => Promise<void>,
   asReported: (error: unknown) => unknown,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const source = new ReadAhead(file);
   try {
     const decoder = new Lz4FrameDecoder();
     for (;;) {
       const bytes = await source.next();
       if (bytes.length === 0) break;
-      const ready: Uint8Array[] = [];
+      const ready: Uint8Array<ArrayBuffer>[] = [];
       let contentBytes = 0;
       let taken = 0;
       while (taken < bytes.length && contentBytes < CONTENT_BYTES) {
@@ -124,7 +127,7 @@ async function* lz4Chunks(
         // The decoder uses its memory again: what leaves this function must be a copy.
         decoder.write(piece, (content) => {
           contentBytes += content.length;
-          ready.push(content.slice());
+          ready.push(new Uint8Array(content));
         });
         taken += piece.length;
       }
@@ -186,7 +189,7 @@ async function* rawChunks(
   sizeBytes: number,
   close: () => Promise<void>,
   asReported: (error: unknown) => unknown,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   try {
     for (let offset = 0; offset < sizeBytes; ) {
       const buffer = new Uint8Array(Math.min(READ_BYTES_MAX, sizeBytes - offset));

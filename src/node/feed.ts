@@ -78,6 +78,16 @@ export class Feed {
     this.#flush();
   }
 
+  /** A view crosses to another thread with all of the memory that it lies in, which may be a segment of the log or a whole message. */
+  #post(index: LogIndex, command: Uint8Array): void {
+    if (command.length * 2 > command.buffer.byteLength) {
+      this.#port.post({ kind: 'apply', index, command });
+      return;
+    }
+    const own = new Uint8Array(command);
+    this.#port.post({ kind: 'apply', index, command: own }, [own.buffer]);
+  }
+
   #take(index: LogIndex): void {
     assert(index === this.#last + 1, () => `entry ${index} follows ${this.#last}`);
     this.#last = index;
@@ -91,7 +101,7 @@ export class Feed {
         advance = index;
         continue;
       }
-      this.#port.post({ kind: 'apply', index, command });
+      this.#post(index, command);
       this.#posted.push({ index, bytes: command.length });
       this.#postedBytes += command.length;
       advance = 0;

@@ -90,8 +90,9 @@ export class MachineCalls {
     this.#port.post({ kind: 'restore-begin', id, index });
   }
 
-  restoreChunk(id: number, bytes: Uint8Array): void {
-    this.#port.post({ kind: 'restore-chunk', id, bytes });
+  /** `transfer`: the memory of `bytes`, when nobody else needs it. */
+  restoreChunk(id: number, bytes: Uint8Array, transfer?: readonly ArrayBuffer[]): void {
+    this.#port.post({ kind: 'restore-chunk', id, bytes }, transfer);
   }
 
   /** Asks, before anything depends on it, whether the content is complete and sound. Throws RESTORE_FAILED. */

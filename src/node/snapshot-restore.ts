@@ -16,8 +16,8 @@ export async function restoreSnapshot(
   calls.beginRestore(id, info.index);
   let ahead = 0;
   for await (const chunk of chunks) {
-    calls.restoreChunk(id, chunk);
     ahead += chunk.length;
+    calls.restoreChunk(id, chunk, [chunk.buffer]);
     if (ahead < WINDOW_BYTES) continue;
     ahead = 0;
     await calls.statistics();
