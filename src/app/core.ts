@@ -9,13 +9,7 @@ import {
   randomId,
 } from '../base/index.ts';
 import { openDisk, SystemRandom, sha256, systemClock, TcpNetwork } from '../net/index.ts';
-import {
-  findDirectory,
-  forgetFloor,
-  Node,
-  type NodeEvent,
-  type NodeStatus,
-} from '../node/index.ts';
+import { FoundDirectory, Node, type NodeEvent, type NodeStatus } from '../node/index.ts';
 import { Server } from '../server/index.ts';
 import { FreshnessTeller } from './freshness-teller.ts';
 import type { FreshnessWord } from './freshness-word.ts';
@@ -86,11 +80,10 @@ export class Core implements CoreIdentity {
     try {
       // Its threads come up while the disk is read.
       sqlSide = sql(limits);
-      const found = await findDirectory(disk, options.address);
-      const { facts } = found;
+      const found = await FoundDirectory.read(disk, sqlSide.machine);
+      const facts = found.facts(options.address);
       const plan = await planStart(disk, options, facts, () => randomId(random));
-      const forgets = plan.isNew && !facts.hasEntries;
-      if (forgets) await forgetFloor(disk);
+      if (plan.isNew && !facts.hasEntries) await found.forgetFloor();
       if (plan.reason !== undefined) log('warn', plan.reason);
       const servers = plan.mode === 'join' ? await serversToJoin(disk, options) : [];
       node = await Node.start(
@@ -111,8 +104,7 @@ export class Core implements CoreIdentity {
           snapshot: snapshotOptions(options),
           limits: options.limits,
         },
-        // Without the floor it is another directory than the one that was read.
-        forgets ? undefined : found,
+        found,
       );
       node.weight = BigInt(options.weight ?? 0);
       node.on(listener);

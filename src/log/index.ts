@@ -9,4 +9,4 @@ export {
   type Recovered,
   SEGMENT_BYTES,
 } from './open-log.ts';
-export type { SnapshotContent } from './snapshot-reader.ts';
+export type { SnapshotContent, SnapshotSink } from './snapshot-reader.ts';

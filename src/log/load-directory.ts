@@ -14,6 +14,7 @@ import { type ScannedSegment, scanClosedSegment, scanOpenSegment } from './segme
 import {
   isDamage,
   loadSnapshotInfo,
+  type SnapshotSink,
   type StoredSnapshot,
   verifySnapshot,
 } from './snapshot-reader.ts';
@@ -64,9 +65,10 @@ export interface Cleanup {
 
 /**
  * Reads a data directory (disk-format.md §6). Damage that no crash explains is an error: LOG_DAMAGED with
- * file and offset, FORMAT_UNSUPPORTED for newer formats, DiskError when the disk does not answer.
+ * file and offset, FORMAT_UNSUPPORTED for newer formats, DiskError when the disk does not answer. `sink` gets the content of the
+ * snapshot to start from; when there is none, what it got is void.
  */
-export async function loadDirectory(disk: Disk): Promise<LoadedDirectory> {
+export async function loadDirectory(disk: Disk, sink?: SnapshotSink): Promise<LoadedDirectory> {
   const listing = sortListing(await disk.list());
   for (const file of listing.impossible) {
     throw logDamaged({ directory: disk.path, file }, 'its name cannot be right', 'what it holds');
@@ -80,7 +82,7 @@ export async function loadDirectory(disk: Disk): Promise<LoadedDirectory> {
       `${FLOOR_NAME} cannot be read: that nothing of the log is missing could not be checked`,
     );
   }
-  const snapshots = await loader.loadSnapshots();
+  const snapshots = await loader.loadSnapshots(sink);
   const log = await loader.loadSegments(snapshots.at(-1));
   const notes = loader.notes;
   const doubt = metadata.doubt ?? floorDoubt(floor, metadata.version, log);
@@ -149,13 +151,13 @@ class Loader {
   }
 
   /** Usable snapshots, newest last; only the newest usable one is read to its end. */
-  async loadSnapshots(): Promise<StoredSnapshot[]> {
+  async loadSnapshots(sink: SnapshotSink | undefined): Promise<StoredSnapshot[]> {
     const usable: StoredSnapshot[] = [];
     for (const file of [...this.#listing.snapshots].reverse()) {
       try {
         const metaBytes = this.#listing.sizes.get(file.metaName) ?? 0;
         const snapshot = await loadSnapshotInfo(this.#disk, file, metaBytes);
-        if (usable.length === 0) await verifySnapshot(this.#disk, snapshot);
+        if (usable.length === 0) await verifySnapshot(this.#disk, snapshot, sink);
         usable.unshift(snapshot);
       } catch (error) {
         if (!isDamage(error)) throw error;

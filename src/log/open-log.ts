@@ -15,6 +15,7 @@ import { CountingDisk } from './counting-disk.ts';
 import { DurableLog } from './durable-log.ts';
 import { diskFailure } from './errors.ts';
 import { type LoadedDirectory, loadDirectory } from './load-directory.ts';
+import type { SnapshotSink } from './snapshot-reader.ts';
 
 /** Size of a segment file, unless one batch needs more (disk-format.md §4.1). */
 export const SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -24,6 +25,8 @@ export interface LogOptions {
   readonly segmentBytes?: number;
   /** What was read of the directory already; it must have been locked since. */
   readonly found?: FoundLog | undefined;
+  /** Otherwise gets the content of the snapshot to start from while the directory is read. */
+  readonly sink?: SnapshotSink | undefined;
   /** Hears what a start found: cut writes, unusable snapshots, quarantine. */
   readonly log?: Logger;
 }
@@ -33,7 +36,7 @@ export interface Recovered {
   /** At least the term of the last entry, also when the metadata files are gone. */
   readonly term: Term;
   readonly vote: NodeId;
-  /** The snapshot to restore; its content comes from `DurableLog.readSnapshot`. */
+  /** The snapshot to restore; `LogOptions.sink` got its content. */
   readonly snapshot: SnapshotInfo | undefined;
   /** Index of the first element of `entries`; it may lie at or before the snapshot. */
   readonly firstIndex: LogIndex;
@@ -69,7 +72,7 @@ export async function openLog(
     throw diskFailure(error, 'locking the data directory');
   });
   try {
-    const { loaded, recovered } = options.found ?? (await findLog(counting));
+    const { loaded, recovered } = options.found ?? (await findLog(counting, options.sink));
     await applyCleanup(counting, loaded.cleanup);
     for (const note of loaded.notes) {
       (options.log ?? silent)('warn', note, { directory: disk.path });
@@ -95,9 +98,9 @@ export async function describeDirectory(disk: Disk): Promise<Recovered> {
 }
 
 /** The same, so that `openLog` can go on from there: between the two only the holder of the lock may come near the directory. */
-export async function findLog(disk: Disk): Promise<FoundLog> {
+export async function findLog(disk: Disk, sink?: SnapshotSink): Promise<FoundLog> {
   try {
-    const loaded = await loadDirectory(disk);
+    const loaded = await loadDirectory(disk, sink);
     return { loaded, recovered: recoveredFrom(loaded) };
   } catch (error) {
     throw diskFailure(error, 'reading the log');

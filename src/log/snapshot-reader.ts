@@ -205,12 +205,25 @@ async function* rawChunks(
   }
 }
 
+/** Takes the content of a snapshot while it is checked: what came counts only if the check finds it sound. */
+export interface SnapshotSink {
+  /** Content follows, in the place of any that came before. */
+  begin(info: SnapshotInfo): void;
+  /** The memory of the chunk is the sink's. The next one comes when it resolves. */
+  chunk(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+}
+
 /**
  * Reads a snapshot to its end, so that damage is found before anything is built on it. Raw content has no
  * checksum: there only its structure can be checked.
  */
-export async function verifySnapshot(disk: Disk, snapshot: StoredSnapshot): Promise<void> {
+export async function verifySnapshot(
+  disk: Disk,
+  snapshot: StoredSnapshot,
+  sink?: SnapshotSink,
+): Promise<void> {
   const { contentBytes, chunks } = await openSnapshotContent(disk, snapshot);
+  sink?.begin(snapshot);
   const ignore = (): void => undefined;
   const decoder = new SnapshotDecoder({ database: ignore, page: ignore, end: ignore });
   let length = 0;
@@ -218,6 +231,7 @@ export async function verifySnapshot(disk: Disk, snapshot: StoredSnapshot): Prom
     for await (const chunk of chunks) {
       length += chunk.length;
       decoder.write(chunk);
+      await sink?.chunk(chunk);
     }
     decoder.finish();
     if (length !== contentBytes) throw new DecodeError(`${length} bytes, not ${contentBytes}`);

@@ -1,10 +1,5 @@
 export * from './contract.ts';
-export {
-  type DirectoryFacts,
-  type FoundDirectory,
-  findDirectory,
-  forgetFloor,
-} from './directory.ts';
+export { type DirectoryFacts, FoundDirectory } from './directory.ts';
 export { Node } from './node.ts';
 export type { NodeOptions } from './options.ts';
 export {

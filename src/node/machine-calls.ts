@@ -1,10 +1,11 @@
-import { assert, type LogIndex, type Port, QuorateError } from '../base/index.ts';
+import { AssertionError, assert, type LogIndex, type Port, QuorateError } from '../base/index.ts';
 import type { FromMachine, MachineStatistics, ToMachine } from '../machine/index.ts';
 
 type Reply = Extract<
   FromMachine,
   { readonly kind: 'drained' | 'cut' | 'cut-chunk' | 'restored' | 'statistics' }
 >;
+type Other = Exclude<FromMachine, Reply>;
 
 /** A pinned state of all databases, or of one. Read it to the end or release it. */
 export interface Cut {
@@ -25,10 +26,42 @@ export class MachineCalls {
   readonly #port: Port<ToMachine, FromMachine>;
   readonly #waiting = new Map<number, Waiting>();
   #id = 0;
-  #closed = false;
+  #failed: Error | undefined;
+  /** Messages that came while there was no node to hear them. */
+  #early: Other[] = [];
+  #other: (message: Other) => void = (message) => this.#keep(message);
 
+  /** From now on it hears the port. */
   constructor(port: Port<ToMachine, FromMachine>) {
     this.#port = port;
+    port.onMessage((message) => this.#receive(message));
+  }
+
+  /** Everything that is no answer goes to `handler`, also what came before. */
+  attach(handler: (message: Other) => void): void {
+    this.#other = handler;
+    const early = this.#early;
+    this.#early = [];
+    for (const message of early) handler(message);
+  }
+
+  #receive(message: FromMachine): void {
+    switch (message.kind) {
+      case 'drained':
+      case 'cut':
+      case 'cut-chunk':
+      case 'restored':
+      case 'statistics':
+        this.reply(message);
+        break;
+      default:
+        this.#other(message);
+    }
+  }
+
+  #keep(message: Other): void {
+    if (message.kind === 'fatal') this.#fail(new AssertionError(message.message));
+    else this.#early.push(message);
   }
 
   /** A number that no other question has. */
@@ -44,10 +77,14 @@ export class MachineCalls {
 
   /** Everything asked and not answered fails with NODE_STOPPED. */
   close(): void {
-    this.#closed = true;
+    this.#fail(stopped());
+  }
+
+  #fail(error: Error): void {
+    this.#failed ??= error;
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const one of waiting) one.reject(stopped());
+    for (const one of waiting) one.reject(error);
   }
 
   /** Resolves when no transaction is open and everything was sealed; `resume` ends it. */
@@ -128,8 +165,8 @@ export class MachineCalls {
   #ask(id: number, message: ToMachine): Promise<Reply> {
     assert(!this.#waiting.has(id), () => `question ${id} is open`);
     return new Promise((resolve, reject) => {
-      if (this.#closed) {
-        reject(stopped());
+      if (this.#failed !== undefined) {
+        reject(this.#failed);
         return;
       }
       this.#waiting.set(id, { resolve, reject });

@@ -17,7 +17,7 @@ import { Desk, Target } from './desk.ts';
 import { Gate } from './gate.ts';
 import { LeaderLink } from './leader-link.ts';
 import { Leadership } from './leadership.ts';
-import { MachineCalls } from './machine-calls.ts';
+import type { MachineCalls } from './machine-calls.ts';
 import { Changes } from './membership.ts';
 import { Newcomer } from './newcomer.ts';
 import { ELECTION_TIMEOUT_MS, HEARTBEAT_MS, type NodeOptions } from './options.ts';
@@ -70,7 +70,7 @@ export class NodeCore {
   #refreshing = false;
   #stopping: Promise<void> | undefined;
 
-  constructor(options: NodeOptions, log: DurableLog, recovered: Recovered) {
+  constructor(options: NodeOptions, log: DurableLog, recovered: Recovered, calls: MachineCalls) {
     const { clock, machine, network } = options;
     this.options = options;
     this.electionTimeoutMs = options.electionTimeoutMs ?? ELECTION_TIMEOUT_MS;
@@ -88,7 +88,7 @@ export class NodeCore {
     });
     this.consensus = this.#newConsensus();
     this.transport = this.#newTransport();
-    this.calls = new MachineCalls(machine);
+    this.calls = calls;
     this.kinds = new PeerKinds({
       self: options.id,
       network,
@@ -289,8 +289,8 @@ export class NodeCore {
   }
 
   #listen(): void {
-    const { machine, readers } = this.options;
-    machine.onMessage((message) => this.#guard(() => this.#fromMachine(message)));
+    const { readers } = this.options;
+    this.calls.attach((message) => this.#guard(() => this.#fromMachine(message)));
     for (const reader of readers) {
       reader.onMessage((message) =>
         this.#guard(() => {
@@ -329,15 +329,8 @@ export class NodeCore {
         break;
       case 'fatal':
         throw new AssertionError(message.message);
-      case 'drained':
-      case 'cut':
-      case 'cut-chunk':
-      case 'restored':
-      case 'statistics':
-        this.calls.reply(message);
-        break;
       default:
-        // Between the SQL thread and the readers; not for the consensus thread.
+        // Answers go to `calls`; the rest is between the SQL thread and the readers.
         break;
     }
   }

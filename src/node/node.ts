@@ -22,10 +22,11 @@ import type {
 } from './contract.ts';
 import type { FoundDirectory } from './directory.ts';
 import { Image } from './image.ts';
+import { MachineCalls } from './machine-calls.ts';
 import { changeError } from './membership.ts';
 import { NodeCore } from './node-core.ts';
 import type { NodeOptions } from './options.ts';
-import { restoreSnapshot } from './snapshot-restore.ts';
+import { SnapshotRestore } from './snapshot-restore.ts';
 import { nodeStatus } from './status.ts';
 
 /** How long transactions may go on once a transfer of leadership was asked for, in ms (S1). */
@@ -48,13 +49,16 @@ export class Node implements NodeServices {
   /**
    * Opens the data directory, restores the newest snapshot and starts. Throws what opening the log throws
    * (DIRECTORY_LOCKED, LOG_DAMAGED, FORMAT_UNSUPPORTED, DISK_FULL, DISK_FAILED), ALREADY_BOOTSTRAPPED,
-   * RESTORE_FAILED. `found`: what `findDirectory` read, if the directory has been locked since.
+   * RESTORE_FAILED. `found`: what was read of the directory already.
    */
   static async start(options: NodeOptions, found?: FoundDirectory): Promise<Node> {
     const { disk, logger, segmentBytes } = options;
+    const calls = found?.calls ?? new MachineCalls(options.machine);
+    const restore = found?.restore ?? new SnapshotRestore(calls);
     const opened = await openLog(disk, {
       log: logger,
       found: found?.log,
+      sink: restore,
       ...(segmentBytes === undefined ? {} : { segmentBytes }),
     });
     const { log } = opened;
@@ -63,10 +67,8 @@ export class Node implements NodeServices {
       options.watch?.recovered?.(recovered);
       if (options.start === 'bootstrap') recovered = await bootstrap(log, recovered, options);
       if (options.start === 'quarantine') recovered = { ...recovered, quarantined: true };
-      const core = new NodeCore(options, log, recovered);
-      if (recovered.snapshot !== undefined) {
-        await restoreSnapshot(core.calls, log, recovered.snapshot);
-      }
+      const core = new NodeCore(options, log, recovered, calls);
+      await restore.finish(recovered.snapshot !== undefined);
       core.start();
       return new Node(core);
     } catch (error) {
