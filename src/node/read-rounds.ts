@@ -8,6 +8,11 @@ export interface ReadAsker {
 
 /** Rounds under way at most; a read that finds so many waits and shares the next one. */
 const ROUNDS = 2;
+/**
+ * How long a round is under way before a second one begins beside it, in ms. Where peers are near it has ended by then: reads gather for the next,
+ * which costs as much for one as for many. Where they are far, a read does not wait for a whole round before its own.
+ */
+const APART_MS = 1;
 
 export interface ReadRoundsOptions {
   readonly clock: Pick<Clock, 'now'>;
@@ -29,6 +34,7 @@ export class ReadRounds {
   #waiting: ReadAsker[] = [];
   #tag = 0;
   #begun = 0;
+  #begunAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReadRoundsOptions) {
     this.#options = options;
@@ -62,8 +68,11 @@ export class ReadRounds {
 
   #next(): void {
     if (this.#waiting.length === 0 || this.#running.size >= ROUNDS) return;
+    const now = this.#options.clock.now();
+    if (this.#running.size > 0 && now - this.#begunAt < APART_MS) return;
     const tag = ++this.#tag;
-    this.#running.set(tag, { askers: this.#waiting, begunAt: this.#options.clock.now() });
+    this.#begunAt = now;
+    this.#running.set(tag, { askers: this.#waiting, begunAt: now });
     this.#waiting = [];
     this.#begun++;
     this.#options.begin(tag);
