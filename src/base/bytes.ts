@@ -127,7 +127,7 @@ function putU32(bytes: Uint8Array, at: number, value: number): void {
 const SHORT_TEXT = 256;
 
 /** Memory that pooled writers share; what they wrote keeps all of it alive. */
-const POOL_BYTES = 16 * 1024;
+const POOL_BYTES = 8 * 1024;
 /** What a pooled writer gets of it; one that needs more goes on in a buffer of its own. */
 const POOLED_BYTES = 512;
 

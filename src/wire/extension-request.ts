@@ -12,6 +12,7 @@ import {
   expectEnd,
   finishMessage,
   readCount,
+  readName,
   readParameters,
   readString,
   repeat,
@@ -235,11 +236,11 @@ function readRun(request: number, reader: ByteReader): ExtensionRun {
   const maxStalenessMs = staleness(reader.u32());
   const maxStalenessEntries = staleness(reader.u32());
   const declaration = readDeclaration(reader);
-  const database = readString(reader);
+  const database = readName(reader);
   const count = readCount(reader);
   if (kind !== 'batch' && count !== 1) throw new DecodeError(`${count} statements in a ${kind}`);
   const statements = repeat(count, () => ({
-    sql: readString(reader),
+    sql: readName(reader),
     parameters: readParameters(reader),
   }));
   return {

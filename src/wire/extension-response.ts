@@ -11,6 +11,7 @@ import {
   expectEnd,
   finishMessage,
   readCount,
+  readName,
   readString,
   repeat,
   writeString,
@@ -205,8 +206,8 @@ function readColumns(reader: ByteReader): { columns: string[]; columnTypes: stri
   const columns: string[] = [];
   const columnTypes: string[] = [];
   for (let count = readCount(reader); count > 0; count--) {
-    columns.push(readString(reader));
-    columnTypes.push(readString(reader));
+    columns.push(readName(reader));
+    columnTypes.push(readName(reader));
   }
   return { columns, columnTypes };
 }

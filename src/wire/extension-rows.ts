@@ -1,11 +1,11 @@
 import { assert, ByteWriter, DecodeError, pad8, utf8, type Value } from '../base/index.ts';
 import { EXTENSION_VALUE, writeBytes, writeString } from './extension-value.ts';
+import { KnownTexts } from './known-texts.ts';
 
 const ROWS_END = 0xff;
 const ROWS_MORE = 0xee;
 const COLUMNS_PER_HALF_WORD = 8;
-/** Most results are small and travel with the memory they were written into; a second batch means a large one. */
-const FIRST_CAPACITY = 256;
+/** Most results are small; a second batch means a large one. */
 const NEXT_CAPACITY = 32 * 1024;
 
 /** Writes row batches of our extension value by value (docs/protocol-extensions.md, "Row batch"). */
@@ -23,7 +23,7 @@ export class ExtensionRowsWriter {
 
   /** The first batch of a statement: with the names of its columns. */
   beginFirst(columns: readonly string[]): void {
-    this.#writer = new ByteWriter(FIRST_CAPACITY);
+    this.#writer = ByteWriter.pooled();
     this.#columns = columns.length;
     this.#writer.safe(columns.length);
     for (const column of columns) writeString(this.#writer, column);
@@ -130,7 +130,7 @@ export class ExtensionRowsReader {
     if (count > bytes.length / 8) throw new DecodeError(`${count} columns do not fit the message`);
     if (this.#columns === undefined) {
       const columns: string[] = [];
-      for (let i = 0; i < count; i++) columns.push(cursor.text());
+      for (let i = 0; i < count; i++) columns.push(cursor.name());
       this.#columns = columns;
     } else if (count !== 0) throw new DecodeError('columns in a later batch of a row set');
     const columns = this.#columns.length;
@@ -153,6 +153,7 @@ function headerBytes(columns: number): number {
   return Math.ceil(columns / 16) * 8;
 }
 
+const names = new KnownTexts();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const SHORT_TEXT_BYTES = 32;
 
@@ -192,6 +193,12 @@ class Cursor {
     const high = this.#view.getUint32(at + 4, true);
     if (high !== 0) throw new DecodeError('a length above 4 GiB in a row batch');
     return this.#view.getUint32(at, true);
+  }
+
+  name(): string {
+    const length = this.length();
+    const at = this.skip(pad8(length));
+    return names.decode(this.#bytes.subarray(at, at + length));
   }
 
   text(): string {

@@ -6,6 +6,7 @@ import {
   pad8,
   type Value,
 } from '../base/index.ts';
+import { KnownTexts } from './known-texts.ts';
 
 /** Type codes of values in our extension (docs/protocol-extensions.md): every storage class as it is. */
 export const EXTENSION_VALUE = { integer: 1, float: 2, text: 3, blob: 4, null: 5 } as const;
@@ -47,6 +48,13 @@ export function readBytes(reader: ByteReader): Uint8Array {
 /** Reads *string*. */
 export function readString(reader: ByteReader): string {
   return fromUtf8(readBytes(reader));
+}
+
+const names = new KnownTexts();
+
+/** Reads a *string* that comes again and again: a name, or SQL. */
+export function readName(reader: ByteReader): string {
+  return names.decode(readBytes(reader));
 }
 
 /** Appends *value*. Safe integers travel as integers, other numbers as floats; NaN is NULL, as in SQLite. */
