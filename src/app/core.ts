@@ -97,6 +97,7 @@ export class Core implements CoreIdentity {
           logger: log,
           machine: sqlSide.machine,
           readers: sqlSide.readers,
+          briefReader: sqlSide.briefReader,
           electionTimeoutMs: options.electionTimeoutMs,
           heartbeatMs: options.heartbeatMs,
           start: plan.mode === 'join' ? 'wait' : plan.mode,

@@ -59,6 +59,8 @@ export interface ConnectionHooks {
   committed?(changed: boolean): void;
   /** About every 1,000 operations of the virtual machine; true interrupts the statement (SQLITE_INTERRUPT). */
   progress?(): boolean;
+  /** Before a page is copied out of the version that is read; true ends the statement (SQLITE_INTERRUPT). */
+  pageRead?(): boolean;
   /** A pragma before all other rules; undefined = the usual rules apply. Name in lower case. */
   pragma?(name: string, argument: string | undefined): PragmaAnswer | undefined;
 }

@@ -123,6 +123,7 @@ export class PageVfs {
       file.refusal = { kind: 'snapshot-too-old' };
       return SQLITE.ABORT;
     }
+    if (file.hooks.pageRead?.() === true) return SQLITE.INTERRUPT;
     const writing = file.writing;
     // A revert took the write slot away: what this transaction wrote is gone.
     if (!writing && file.lock >= LOCK.reserved) return SQLITE.IOERR_READ;

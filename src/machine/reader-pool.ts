@@ -10,6 +10,9 @@ const CACHE_PAGES = 512;
 const IDLE_CONNECTIONS = 4;
 const BUSY_CONNECTIONS = 128;
 
+/** An SQLITE_LIMIT_* and its value. */
+export type EngineLimit = readonly [id: number, value: number];
+
 /** A connection while somebody uses it, and what it reads. */
 export interface Lease {
   readonly database: string;
@@ -24,13 +27,14 @@ export class ReaderPool {
   #engine: Engine;
   readonly #directory: ReaderDirectory;
   readonly #options: ConnectionOptions;
+  readonly #limits: readonly EngineLimit[];
   readonly #idle = new Map<string, Lease[]>();
   #busy = 0;
   #nothing: PageStore | undefined;
 
   /**
    * `engineBytes`: memory above which the instance of SQLite is replaced when no connection is in use (S8).
-   * `strictness`: what the connections refuse already at prepare.
+   * `strictness`: what the connections refuse already at prepare. `limits`: closer ones than the engine's own.
    */
   constructor(
     createEngine: () => Engine,
@@ -38,7 +42,9 @@ export class ReaderPool {
     hooks: ConnectionHooks,
     engineBytes: number,
     strictness: Pick<ConnectionOptions, 'readOnly' | 'shared'> = {},
+    limits: readonly EngineLimit[] = [],
   ) {
+    this.#limits = limits;
     this.#createEngine = createEngine;
     this.#engineBytes = engineBytes;
     this.#engine = createEngine();
@@ -65,6 +71,7 @@ export class ReaderPool {
       lease.connection.close();
     }
     const connection = this.#engine.open(store, this.#options);
+    for (const [id, value] of this.#limits) connection.limit(id, value);
     this.#busy++;
     return { database, connection, store };
   }

@@ -300,3 +300,50 @@ describe('a reader in another thread', () => {
     expect(used()).toBe(0);
   });
 });
+
+describe('a brief reader', () => {
+  function brief(): { readonly world: World; readonly reader: ReaderWorld } {
+    const { world } = ready();
+    return { world, reader: new ReaderWorld(world.machine.directory, world.clock, 0, true) };
+  }
+
+  it('answers what is over in a moment', () => {
+    const { reader } = brief();
+    expect(reader.rows('select x from t where id = 2')).toEqual([['two']]);
+    expect(reader.rows('select count(*) from t')).toEqual([[2]]);
+  });
+
+  it('leaves to others what takes long, has many rows, holds long values or fails', () => {
+    const { world, reader } = brief();
+    world.run(`insert into t(x) ${many(20_000).replace('n, printf', 'printf')}`);
+    world.settle();
+    world.settle();
+    const declined = [
+      'select count(*) from t', // one operation, many pages
+      'select max(x) from t',
+      "with recursive c(n) as (select 1 union all select n + 1 from c) select 'for ever' from c where n < 0",
+      many(200),
+      'select zeroblob(100000)',
+      `select '${'long'.repeat(2000)}'`,
+      'select y from t',
+      'select',
+      'with c(n) as (select 9) insert into t(id) select n from c',
+    ];
+    for (const sql of declined) {
+      const request = reader.statement(sql);
+      expect([sql, reader.code(request)]).toEqual([sql, 'redirect']);
+      expect(reader.answers.get(request)?.flatMap(({ rows }) => rows)).toEqual([]);
+      // It is as good as new after that.
+      expect(reader.rows('select x from t where id = 1')).toEqual([['one']]);
+    }
+  });
+
+  it('holds no version back with what it has declined', () => {
+    const { world, reader } = brief();
+    reader.statement(many(200));
+    world.run('delete from t');
+    world.settle();
+    world.settle();
+    expect(reader.rows('select count(*) from t')).toEqual([[0]]);
+  });
+});

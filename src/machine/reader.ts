@@ -24,10 +24,10 @@ import type {
 } from './messages.ts';
 import { type Placement, placementOf } from './placement.ts';
 import { ReadFence } from './read-fence.ts';
-import { ReaderPool } from './reader-pool.ts';
+import { type EngineLimit, ReaderPool } from './reader-pool.ts';
 import { ReaderSession } from './reader-session.ts';
 import { RehearsalDesk } from './rehearsal-desk.ts';
-import { SqlGuard } from './sql-guard.ts';
+import { type Budget, SqlGuard } from './sql-guard.ts';
 import { StalledQueries } from './stalled-queries.ts';
 import { loadCounters, statementResult } from './statement-counters.ts';
 import { StatementRun } from './statement-run.ts';
@@ -44,7 +44,17 @@ export interface ReaderOptions {
   readonly limits?: Partial<Limits>;
   /** As `MachineOptions.statementMs`. */
   readonly statementMs?: number;
+  /** For a thread that has more to do than SQL: only what is over in a moment is answered, all else with `redirect` (`BRIEF`). */
+  readonly brief?: boolean;
 }
+
+/** What one request may take of a brief reader: some tens of microseconds. */
+const BRIEF: Budget = { progress: 2, pages: 64 };
+/** LENGTH and SQL_LENGTH of its connections: neither a function nor the planner runs for long on so little. */
+const BRIEF_LIMITS: readonly EngineLimit[] = [
+  [0, 64 * 1024],
+  [1, 4 * 1024],
+];
 
 /**
  * Runs queries on what is published: requests without a session, and declared read-only sessions. What would write, or needs the state
@@ -65,6 +75,7 @@ export class Reader {
   readonly #stalled: StalledQueries;
   readonly #rehearsals: RehearsalDesk;
   readonly #fences = new ReadFence();
+  readonly #brief: boolean;
   #inTurn = false;
   #dead = false;
 
@@ -73,7 +84,9 @@ export class Reader {
     this.#clock = options.clock;
     this.#limits = { ...LIMITS, ...options.limits };
     const drain = (): void => this.#port.drain();
-    this.#guard = new SqlGuard(options.clock, drain, options.statementMs, this.#inbox);
+    this.#brief = options.brief === true;
+    const budget = this.#brief ? BRIEF : undefined;
+    this.#guard = new SqlGuard(options.clock, drain, options.statementMs, this.#inbox, budget);
     const { module, clock, random } = options;
     this.#stalled = new StalledQueries(clock, this.#limits.transactionIdleMs, () =>
       this.#turn(() => this.#makeRoom()),
@@ -85,6 +98,8 @@ export class Reader {
       options.directory,
       this.#guard.hooks,
       this.#limits.engineBytes,
+      {},
+      this.#brief ? BRIEF_LIMITS : [],
     );
     this.#port.onMessage((message) => this.#arrive(message));
   }
@@ -356,7 +371,9 @@ export class Reader {
       if (batch === undefined) continue;
       job.credits--;
       job.rows.push(batch);
-      if (!stream.done) this.#post(job, undefined);
+      if (stream.done) break;
+      if (this.#brief) return this.#decline(job);
+      this.#post(job, undefined);
     }
     this.#endStream(job);
     return true;
@@ -470,6 +487,7 @@ export class Reader {
 
   #fail(job: Job<ReaderSession>, reason: SqlFailure): boolean {
     if (job.done) return false;
+    if (this.#brief && (job.stop === undefined || job.stop === 'budget')) return this.#decline(job);
     const { session } = job;
     if (job.stream !== undefined) {
       job.stream.release();
@@ -478,6 +496,14 @@ export class Reader {
     }
     if (job.observed === undefined) job.saw(this.#published(session));
     return this.#finish(job, { kind: 'failed', failure: reason, results: job.results });
+  }
+
+  /** Nothing of it has left: another reader runs it, without these limits. */
+  #decline(job: Job<ReaderSession>): boolean {
+    assert(!job.posted && job.session.id === 0, 'a brief reader has let a part of an answer out');
+    job.stream?.release();
+    job.stream = undefined;
+    return this.#finish(job, { kind: 'redirect' });
   }
 
   #finish(job: Job<ReaderSession>, end: RequestEnd): boolean {

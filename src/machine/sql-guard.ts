@@ -12,7 +12,16 @@ export type StopReason =
   | 'epoch'
   | 'closed'
   | 'transfer'
-  | 'statement';
+  | 'statement'
+  | 'budget';
+
+/** What a request may take of a thread that has more to do than SQL. */
+export interface Budget {
+  /** Calls of the progress hook, one for each thousand operations. */
+  readonly progress: number;
+  /** Pages copied out of shared memory. */
+  readonly pages: number;
+}
 
 /**
  * Everything that happens while SQLite runs (M8): messages are drained every thousand operations, and the running
@@ -23,6 +32,10 @@ export class SqlGuard {
   readonly #drain: () => void;
   readonly #statementMs: number;
   readonly #deferred: readonly SessionMessage[];
+  readonly #budget: Budget | undefined;
+  /** What the request that runs has taken since it was taken up. */
+  #progressed = 0;
+  #pages = 0;
   /** When the request that runs was taken up, and when SQLite was called for it. */
   #resumed = 0;
   #started = 0;
@@ -39,20 +52,24 @@ export class SqlGuard {
       if (changed) this.#changed = true;
     },
     progress: () => this.#progress(),
+    pageRead: () => this.#pageRead(),
     // What it does is done at COMMIT (deletion.ts).
     pragma: (name) => (name === 'delete_database' ? { kind: 'none' } : undefined),
   };
 
   /**
    * `statementMs`: how long one call may keep the thread; 0 = for ever. `deferred`: messages that came during an
-   * earlier statement and wait for their turn; what ends a request may be among them, behind the request itself.
+   * earlier statement and wait for their turn; what ends a request may be among them, behind the request itself. `budget`: what one request
+   * may take; undefined = as much as it needs.
    */
   constructor(
     clock: Clock,
     drain: () => void,
     statementMs = 0,
     deferred: readonly SessionMessage[] = [],
+    budget?: Budget,
   ) {
+    this.#budget = budget;
     this.#deferred = deferred;
     this.#clock = clock;
     this.#drain = drain;
@@ -61,6 +78,8 @@ export class SqlGuard {
 
   /** A request is taken up, for the first time or after a pause. */
   resume(): void {
+    this.#progressed = 0;
+    this.#pages = 0;
     if (this.#statementMs > 0) this.#resumed = this.#clock.now();
   }
 
@@ -127,6 +146,17 @@ export class SqlGuard {
         request.stop = 'statement';
       }
     }
+    if (this.#budget !== undefined && ++this.#progressed >= this.#budget.progress) {
+      request.stop ??= 'budget';
+    }
+    return request.stop !== undefined;
+  }
+
+  /** One operation may read any number of pages: count(*) is one. */
+  #pageRead(): boolean {
+    const request = this.#running;
+    if (this.#budget === undefined || request === undefined) return false;
+    if (++this.#pages > this.#budget.pages) request.stop ??= 'budget';
     return request.stop !== undefined;
   }
 }

@@ -62,6 +62,8 @@ export interface DeskOptions {
   readonly clock: Clock;
   readonly machine: Target;
   readonly readers: readonly Target[];
+  /** Runs on this thread what is over in a moment, and declines all else. */
+  readonly brief: Target | undefined;
   readonly seals: SealBook;
   readonly gate: Gate;
   readonly applied: IndexWaiters;
@@ -73,6 +75,7 @@ export interface DeskOptions {
 /** Where requests come in and answers go out. */
 export class Desk {
   readonly machine: Target;
+  readonly brief: Target | undefined;
   readonly seals: SealBook;
   readonly gate: Gate;
   readonly applied: IndexWaiters;
@@ -99,6 +102,7 @@ export class Desk {
     assert(options.readers.length > 0, 'a node needs a reader');
     this.#clock = options.clock;
     this.machine = options.machine;
+    this.brief = options.brief;
     this.#readers = options.readers;
     this.seals = options.seals;
     this.gate = options.gate;

@@ -265,11 +265,12 @@ export class NodeCore {
   }
 
   #newDesk(seals: SealBook, gate: Gate): Desk {
-    const { clock, machine, readers } = this.options;
+    const { clock, machine, readers, briefReader } = this.options;
     return new Desk({
       clock,
       machine: new Target(machine, false),
       readers: readers.map((reader) => new Target(reader, true)),
+      brief: briefReader === undefined ? undefined : new Target(briefReader, true),
       seals,
       gate,
       applied: this.replica.applied,
@@ -289,9 +290,9 @@ export class NodeCore {
   }
 
   #listen(): void {
-    const { readers } = this.options;
+    const { readers, briefReader } = this.options;
     this.calls.attach((message) => this.#guard(() => this.#fromMachine(message)));
-    for (const reader of readers) {
+    for (const reader of briefReader === undefined ? readers : [...readers, briefReader]) {
       reader.onMessage((message) =>
         this.#guard(() => {
           if (message.kind === 'answer') this.desk.answer(message);

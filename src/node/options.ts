@@ -16,6 +16,8 @@ export interface NodeOptions {
   readonly machine: Port<ToMachine, FromMachine>;
   /** At least one. */
   readonly readers: readonly Port<ToReader, FromReader>[];
+  /** A reader on this thread for what is over in a moment; it declines all else. */
+  readonly briefReader?: Port<ToReader, FromReader> | undefined;
   /** 800 unless told; 3000 with C members. */
   readonly electionTimeoutMs?: number | undefined;
   /** 100 unless told; 500 with C members. */

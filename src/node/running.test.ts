@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { logIndex, type Term } from '../base/index.ts';
 import type { Answer, SessionMessage } from '../machine/index.ts';
 import { ManualClock } from '../machine/testing/world.ts';
-import type { NodeRequest, RequestResult } from './contract.ts';
+import type { NodeRequest, RequestResult, RunningRequest } from './contract.ts';
 import { Desk, Target } from './desk.ts';
 import { FateBook } from './fate.ts';
 import { Gate } from './gate.ts';
@@ -18,12 +18,17 @@ class Hall {
   readonly posted: SessionMessage[] = [];
   readonly desk: Desk;
 
-  constructor() {
+  readonly toBrief: SessionMessage[] = [];
+
+  constructor(hasBrief = false) {
     const port = { post: (message: SessionMessage) => void this.posted.push(message) };
     this.desk = new Desk({
       clock: this.clock,
       machine: new Target(port, false),
       readers: [new Target(port, true)],
+      brief: hasBrief
+        ? new Target({ post: (message) => void this.toBrief.push(message) }, true)
+        : undefined,
       seals: this.seals,
       gate: this.gate,
       applied: new IndexWaiters(logIndex(0)),
@@ -43,15 +48,23 @@ class Hall {
     this.seals.begin(1, logIndex(1));
   }
 
-  run(work: Partial<NodeRequest>): { result: RequestResult | undefined } {
-    const outcome: { result: RequestResult | undefined } = { result: undefined };
-    this.desk.execute(request('', work), {
+  run(work: Partial<NodeRequest>): {
+    readonly running: RunningRequest;
+    readonly result: RequestResult | undefined;
+  } {
+    let result: RequestResult | undefined;
+    const running = this.desk.execute(request('', work), {
       rows: () => undefined,
-      end: (result) => {
-        outcome.result = result;
+      end: (end) => {
+        result = end;
       },
     });
-    return outcome;
+    return {
+      running,
+      get result() {
+        return result;
+      },
+    };
   }
 
   answer(
@@ -229,5 +242,48 @@ describe('a failed write tells its outcome', () => {
     expect(after.result).toMatchObject({
       failure: { code: 'NODE_STOPPED', outcome: 'rolled-back' },
     });
+  });
+});
+
+describe('a reader on the own thread', () => {
+  const done = { kind: 'done', results: [] } as const;
+  const seen = { kind: 'published', index: logIndex(1) } as const;
+  const read = request('select 1', { consistency: 'local' });
+
+  function decline(hall: Hall): void {
+    const [submit] = hall.toBrief;
+    if (submit.kind !== 'submit') throw new Error('nothing was submitted');
+    const state = { transaction: 'none', aborted: false, home: false } as const;
+    const { request: number } = submit;
+    const end = { kind: 'redirect' } as const;
+    const answer = { kind: 'answer', session: 0, request: number, rows: [], state } as const;
+    hall.desk.answer({ ...answer, observed: seen, end });
+  }
+
+  test('has each query first; what it declines goes to another reader and ends there', () => {
+    const hall = new Hall(true);
+    const outcome = hall.run(read);
+    expect(hall.posted).toEqual([]);
+    decline(hall);
+    expect(hall.posted.map(({ kind }) => kind)).toEqual(['submit']);
+    hall.answer({ observed: seen, end: done });
+    expect(outcome.result?.kind).toBe('done');
+    expect(hall.toBrief).toHaveLength(1);
+  });
+
+  test('what was interrupted meanwhile goes nowhere else', () => {
+    const hall = new Hall(true);
+    const outcome = hall.run(read);
+    outcome.running.interrupt();
+    decline(hall);
+    expect(hall.posted).toEqual([]);
+    expect(outcome.result).toMatchObject({ failure: { code: 'SQLITE_INTERRUPT' } });
+  });
+
+  test('has neither batches nor scripts', () => {
+    const hall = new Hall(true);
+    hall.run({ ...read, work: { action: 'batch', mode: 'read', statements: [] } });
+    expect(hall.toBrief).toEqual([]);
+    expect(hall.posted).toHaveLength(1);
   });
 });

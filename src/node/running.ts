@@ -262,8 +262,14 @@ export class Running implements RunningRequest, GateOwner, Limited {
 
   #toReaderNow(): void {
     if (this.#done) return;
-    const fixed = this.session?.readOnly ? this.session.reader : undefined;
+    const fixed = this.session?.readOnly ? this.session.reader : this.#brief();
     this.#post(fixed ?? this.#desk.nextReader());
+  }
+
+  /** A hop to another thread costs more than most reads; what turns out to be long is declined and hops then. */
+  #brief(): Target | undefined {
+    const { action } = this.request.work;
+    return action === 'statement' || action === 'describe' ? this.#desk.brief : undefined;
   }
 
   #post(target: Target): void {
@@ -304,6 +310,11 @@ export class Running implements RunningRequest, GateOwner, Limited {
     }
     if (end?.kind === 'redirect') {
       assert(this.#target !== undefined);
+      if (this.#target === this.#desk.brief) {
+        if (this.#interrupted) this.#fail(failures.interrupted());
+        else this.#post(this.#desk.nextReader());
+        return;
+      }
       this.#redirectedBy.push(this.#target.isReader ? 'reader' : 'machine');
       this.#target = undefined;
       this.#desk.deadlines.add(this);

@@ -266,8 +266,13 @@ export class SimulatedProcess {
     };
     const [machineEnd, nodeEnd] = simulatedPorts<FromMachine, ToMachine>(clock, own, ports);
     const [readerEnd, readerPort] = simulatedPorts<FromReader, ToReader>(clock, own, ports);
+    // Half of the processes have a reader on the thread of the node.
+    const [briefEnd, briefPort] = simulatedPorts<FromReader, ToReader>(clock, own, ports);
+    const hasBrief = own.uint32() % 2 === 0;
     const machine = new Machine({ port: machineEnd, module, clock, random: own });
     new Reader({ port: readerEnd, module, clock, random: own, directory: machine.directory });
+    const brief = { port: briefEnd, directory: machine.directory, brief: true };
+    if (hasBrief) new Reader({ ...brief, module, clock, random: own });
     const node = await Node.start({
       id: this.id,
       address: this.address,
@@ -278,6 +283,7 @@ export class SimulatedProcess {
       logger: log,
       machine: this.#watched(nodeEnd),
       readers: [readerPort],
+      briefReader: hasBrief ? briefPort : undefined,
       electionTimeoutMs: this.#environment.electionTimeoutMs,
       heartbeatMs: this.#environment.heartbeatMs,
       start: mode,

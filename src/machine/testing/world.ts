@@ -335,8 +335,9 @@ export class ReaderWorld {
   #request = 0;
   #seen = 0;
 
-  constructor(directory: ReaderDirectory, clock: Clock, statementMs = 0) {
+  constructor(directory: ReaderDirectory, clock: Clock, statementMs = 0, brief = false) {
     this.reader = new Reader({
+      brief,
       port: this.port,
       module: sqlite(),
       clock,
