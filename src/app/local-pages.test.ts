@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { afterEach, describe, expect, it } from 'vitest';
+import { must } from '../base/index.ts';
 import { DatabaseReader } from '../client/local-reader.ts';
 import { compileSqlite } from '../engine/index.ts';
 import { Release, SchemaCluster, type Step } from '../machine/testing/schema-cluster.ts';
@@ -61,6 +62,52 @@ function applied(): SchemaCluster {
 }
 
 const refused = (code: string) => expect.objectContaining({ code });
+
+describe('statements of one turn', () => {
+  const count = 'select count(*) as n from t';
+
+  it('see what is published meanwhile', () => {
+    const cluster = applied();
+    const reader = replica(cluster).of(OLD);
+    expect(reader.get(count)).toEqual({ n: 1 });
+    const { index } = reader.state;
+    cluster.use(OLD, 'insert into t values (2)');
+    // Head has it; published it is not.
+    expect(reader.get(count)).toEqual({ n: 1 });
+    settle(cluster);
+    expect(reader.get(count)).toEqual({ n: 2 });
+    expect(reader.state.index).toBeGreaterThan(index);
+  });
+
+  it('retain nothing after the turn', async () => {
+    const cluster = applied();
+    const reader = replica(cluster).of(OLD);
+    const store = must(cluster.world.machine.directory.find('main.db'));
+    const { liveVersions } = store.statistics();
+    reader.get(count);
+    cluster.use(OLD, 'insert into t values (2)');
+    settle(cluster);
+    expect(store.statistics().liveVersions).toBe(liveVersions + 1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(store.statistics().liveVersions).toBe(liveVersions);
+  });
+
+  it('go on after one that failed', () => {
+    const reader = replica(applied()).of(OLD);
+    expect(() => reader.get('select * from missing')).toThrow(refused('SQLITE_ERROR'));
+    expect(() => reader.get('delete from t')).toThrow(refused('SQLITE_READONLY'));
+    expect(() => reader.get('commit')).toThrow(refused('SQLITE_READONLY'));
+    expect(reader.get(count)).toEqual({ n: 1 });
+  });
+
+  it('know that the node was closed', () => {
+    const cluster = applied();
+    const { of } = replica(cluster);
+    expect(of(OLD).get(count)).toEqual({ n: 1 });
+    for (const pages of open) pages.close();
+    expect(() => of(OLD).get(count)).toThrow(refused('CLOSED'));
+  });
+});
 
 describe('the fence of Database.local', () => {
   it('lets code read that fits the version, and no other', () => {

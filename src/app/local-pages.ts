@@ -1,10 +1,10 @@
 import { logIndex, must, QuorateError } from '../base/index.ts';
 import type { LocalPages, LocalResult, LocalView } from '../client/index.ts';
-import { createEngine } from '../engine/index.ts';
+import { type Connection, createEngine } from '../engine/index.ts';
 import { type Lease, type ReaderDirectory, ReaderPool, ReadFence } from '../machine/index.ts';
 import { SystemRandom, systemClock } from '../net/index.ts';
 import { type Freshness, type FreshnessWord, nowMs } from './freshness-word.ts';
-import { type LocalQuery, LocalRun } from './local-run.ts';
+import { LocalRun } from './local-run.ts';
 
 export interface NodePagesOptions {
   /** Called at the first read. */
@@ -20,7 +20,8 @@ export interface NodePagesOptions {
 
 /**
  * The published pages of the node in this process, read on the caller's thread with an instance of SQLite of its own. Nothing is
- * built before the first read.
+ * built before the first read. Statements of one turn share a pin until something newer is published: to take it, to judge the version
+ * and to let go of it costs twice what the read of a row does.
  */
 export class NodePages implements LocalPages {
   readonly #options: NodePagesOptions;
@@ -28,6 +29,9 @@ export class NodePages implements LocalPages {
   readonly #fence = new ReadFence();
   #directory: ReaderDirectory | undefined;
   #pool: ReaderPool | undefined;
+  /** What the last statement of this turn has read. */
+  #kept: KeptView | undefined;
+  #turnEndAwaited = false;
   #closed = false;
 
   constructor(options: NodePagesOptions) {
@@ -37,8 +41,33 @@ export class NodePages implements LocalPages {
 
   open(database: string, mode: 'statement' | 'snapshot', declaration: string): LocalView {
     if (this.#closed) throw new QuorateError('CLOSED', 'the node is closed');
-    // Before the pin: what is pinned then is at least as new as this says.
+    // Before the look at the version: the one that is pinned, or still the newest then, is at least as new as this says.
     const freshness = this.#options.freshness.read();
+    if (mode === 'snapshot') return new PinnedView(this.#pin(database, declaration), freshness);
+    if (this.#kept?.serves(database, declaration) !== true) {
+      this.#letGo();
+      this.#kept = new KeptView(this.#pin(database, declaration), freshness, declaration);
+      this.#awaitTurnEnd();
+    } else this.#kept.freshness = freshness;
+    return this.#kept;
+  }
+
+  #awaitTurnEnd(): void {
+    if (this.#turnEndAwaited) return;
+    this.#turnEndAwaited = true;
+    setImmediate(() => {
+      this.#turnEndAwaited = false;
+      this.#letGo();
+    });
+  }
+
+  #letGo(): void {
+    const kept = this.#kept;
+    this.#kept = undefined;
+    kept?.letGo();
+  }
+
+  #pin(database: string, declaration: string): Pinned {
     this.#directory ??= this.#options.directory();
     // A database whose first transaction is not published yet has a store without pages.
     const store = this.#directory.find(database);
@@ -57,12 +86,23 @@ export class NodePages implements LocalPages {
     if (lease.store !== store) {
       // Deleted or replaced between the two looks.
       pool.giveBack(lease);
-      return this.open(database, mode, declaration);
+      return this.#pin(database, declaration);
     }
-    const gate = { fence: this.#fence, declaration };
-    const view = new PooledView(lease, this.#run, gate, this.#options.freshness, freshness, pool);
-    if (mode === 'snapshot') view.pin();
-    return view;
+    const pinned = { lease, pool, run: this.#run, word: this.#options.freshness };
+    try {
+      this.#begin(lease.connection);
+      refuse(this.#fence.pinned(lease.connection, declaration));
+    } catch (error) {
+      release(pinned);
+      throw error;
+    }
+    return pinned;
+  }
+
+  #begin(connection: Connection): void {
+    this.#run.execute(connection, 'BEGIN');
+    // BEGIN alone pins nothing: the first read does.
+    this.#run.execute(connection, 'SELECT 1 FROM sqlite_schema LIMIT 1');
   }
 
   #createPool(directory: ReaderDirectory): ReaderPool {
@@ -78,103 +118,82 @@ export class NodePages implements LocalPages {
 
   close(): void {
     this.#closed = true;
+    this.#letGo();
     this.#pool?.close();
   }
 }
 
-/** The fence, and what the program has declared of its code. */
-interface Gate {
-  readonly fence: ReadFence;
-  readonly declaration: string;
+/** A connection within a transaction that has pinned what was the newest version of its database. */
+interface Pinned {
+  readonly lease: Lease;
+  readonly pool: ReaderPool;
+  readonly run: LocalRun;
+  readonly word: FreshnessWord;
 }
 
-/** Versions that are published while one statement runs; then a pinned one is read. */
-const RETRIES = 3;
-
-class PooledView implements LocalView {
-  readonly #lease: Lease;
-  readonly #run: LocalRun;
-  readonly #gate: Gate;
-  readonly #word: FreshnessWord;
-  readonly #freshness: Freshness;
-  readonly #pool: ReaderPool;
-  #pinned: number | undefined;
-
-  constructor(
-    lease: Lease,
-    run: LocalRun,
-    gate: Gate,
-    word: FreshnessWord,
-    freshness: Freshness,
-    pool: ReaderPool,
-  ) {
-    this.#lease = lease;
-    this.#run = run;
-    this.#gate = gate;
-    this.#word = word;
-    this.#freshness = freshness;
-    this.#pool = pool;
+function release({ lease, pool, run }: Pinned): void {
+  const { connection } = lease;
+  try {
+    if (!connection.closed && !connection.autocommit) run.execute(connection, 'ROLLBACK');
+  } finally {
+    pool.giveBack(lease);
   }
+}
 
-  /** Pins the newest version for all queries of this view. */
-  pin(): void {
-    try {
-      this.#begin();
-    } catch (error) {
-      this.close();
-      throw error;
-    }
-  }
+class PinnedView implements LocalView {
+  /** Read before the version was last known to be the newest. */
+  freshness: Freshness;
+  protected readonly pinned: Pinned;
+  readonly #index: number;
 
-  #begin(): void {
-    const { connection } = this.#lease;
-    this.#run.execute(connection, 'BEGIN');
-    // BEGIN alone pins nothing: the first read does.
-    this.#run.execute(connection, 'SELECT 1 FROM sqlite_schema LIMIT 1');
-    this.#pinned = must(connection.pinnedIndex, 'a snapshot without a pin');
-    const { fence, declaration } = this.#gate;
-    refuse(fence.pinned(connection, declaration));
+  constructor(pinned: Pinned, freshness: Freshness) {
+    this.pinned = pinned;
+    this.freshness = freshness;
+    this.#index = must(pinned.lease.connection.pinnedIndex, 'a view without a pin');
   }
 
   get state() {
-    const { applied, freshAtMs } = this.#freshness;
+    const { applied, freshAtMs } = this.freshness;
     return {
-      index: logIndex(this.#pinned ?? this.#lease.store.published.index),
+      index: logIndex(this.#index),
       ageMs: Math.max(0, nowMs() - freshAtMs),
-      lag: Math.max(0, this.#word.read().commit - applied),
+      lag: Math.max(0, this.pinned.word.read().commit - applied),
     };
   }
 
-  query: LocalView['query'] = (sql, parameters, bigints, rowsMax) => {
-    const query = { sql, parameters, bigints, rowsMax };
-    return this.#pinned === undefined ? this.#fenced(query) : this.#answer(query);
-  };
-
-  #answer(query: LocalQuery): LocalResult {
-    return this.#run.query(this.#lease.connection, query);
-  }
-
-  /** On the newest version, which may become another one while the query runs. */
-  #fenced(query: LocalQuery): LocalResult {
-    const { connection } = this.#lease;
-    const { fence, declaration } = this.#gate;
-    for (let i = 0; i < RETRIES; i++) {
-      if (connection.closed) break;
-      refuse(fence.before(connection, declaration));
-      const result = this.#answer(query);
-      if (fence.unchanged(connection)) return result;
-    }
-    if (!connection.closed) this.#begin();
-    return this.#answer(query);
+  query(...[sql, parameters, bigints, rowsMax]: Parameters<LocalView['query']>): LocalResult {
+    const { run, lease } = this.pinned;
+    return run.query(lease.connection, { sql, parameters, bigints, rowsMax });
   }
 
   close(): void {
-    const { connection } = this.#lease;
-    try {
-      if (!connection.closed && !connection.autocommit) this.#run.execute(connection, 'ROLLBACK');
-    } finally {
-      this.#pool.giveBack(this.#lease);
-    }
+    release(this.pinned);
+  }
+}
+
+/** Stays for the next statement when one is done with it. */
+class KeptView extends PinnedView {
+  readonly #declaration: string;
+
+  constructor(pinned: Pinned, freshness: Freshness, declaration: string) {
+    super(pinned, freshness);
+    this.#declaration = declaration;
+  }
+
+  /** Whether it is what a statement would pin now, and whether the fence was asked for the same code. */
+  serves(database: string, declaration: string): boolean {
+    const { lease } = this.pinned;
+    return (
+      lease.database === database &&
+      this.#declaration === declaration &&
+      lease.connection.pinnedIsNewest
+    );
+  }
+
+  override close(): void {}
+
+  letGo(): void {
+    super.close();
   }
 }
 

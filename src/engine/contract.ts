@@ -107,6 +107,8 @@ export interface Connection {
   readonly pinnedChange: number | undefined;
   /** Log index of that version. */
   readonly pinnedIndex: number | undefined;
+  /** Whether that version is still the newest published one; false when none is pinned. */
+  readonly pinnedIsNewest: boolean;
   /** The image of a page of that version; undefined when none is pinned, or the page does not exist. Valid while it is pinned. */
   pinnedPage(pageNumber: number): Uint8Array | undefined;
   /** False inside BEGIN…COMMIT or SAVEPOINT…RELEASE (sqlite3_get_autocommit). */

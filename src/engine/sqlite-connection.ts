@@ -106,6 +106,11 @@ export class SqliteConnection implements Connection {
     return this.file.pin?.version.index;
   }
 
+  get pinnedIsNewest(): boolean {
+    const { pin, source } = this.file;
+    return pin !== undefined && source.isNewest(pin);
+  }
+
   pinnedPage(pageNumber: number): Uint8Array | undefined {
     const { pin, source } = this.file;
     return pin?.usable ? source.memory.pageIn(pin.version.root, pageNumber) : undefined;

@@ -36,6 +36,8 @@ export interface PageSource {
   /** Pins head (M4). Throws AssertionError on a source that only reads. */
   pinHead(): Pin;
   release(pin: Pin): void;
+  /** Whether a pinned version is still the newest committed one, of a store that is still there. */
+  isNewest(pin: Pin): boolean;
 }
 
 /** Pages with their images: the content of a replicated command, or of a part of a snapshot. */

@@ -382,6 +382,29 @@ describe('page store, directed', () => {
     h.end();
   });
 
+  test('a pin is of the newest version until another one is published or the store closed', () => {
+    const h = new Harness();
+    const newest = (pins: readonly [Pin, Pin]) => [
+      h.store.isNewest(pins[0]),
+      h.shared.isNewest(pins[1]),
+    ];
+    const pin = () => [h.store.pinPublished(), h.shared.pinPublished()] as const;
+    const before = pin();
+    h.write([2], undefined, true);
+    h.seal();
+    expect(newest(before)).toEqual([true, true]);
+    h.revert();
+    expect(newest(before)).toEqual([true, true]);
+    h.write([2], undefined, true);
+    h.seal();
+    h.publish();
+    const after = pin();
+    expect(newest(before)).toEqual([false, false]);
+    expect(newest(after)).toEqual([true, true]);
+    h.store.close();
+    expect(newest(after)).toEqual([false, false]);
+  });
+
   test('a version published between the look and the pin is the one that is pinned', () => {
     const h = new Harness();
     const round = (): void => {

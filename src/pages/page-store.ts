@@ -144,6 +144,10 @@ export class PageStore implements PageSource {
     return pin;
   }
 
+  isNewest(pin: Pin): boolean {
+    return pin.version === this.#published && !this.#closed;
+  }
+
   release(pin: Pin): void {
     assert(
       pin instanceof LocalPin && this.#localPins.get(pin.number) === pin,

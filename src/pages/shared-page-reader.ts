@@ -7,11 +7,14 @@ import type { SlotMemory } from './slot-memory.ts';
 class SharedPin implements Pin {
   readonly version: Version;
   readonly entry: number;
+  /** Of the published word when it said so. */
+  readonly sequence: number;
   readonly #table: PinTable;
 
-  constructor(version: Version, entry: number, table: PinTable) {
+  constructor(version: Version, entry: number, sequence: number, table: PinTable) {
     this.version = version;
     this.entry = entry;
+    this.sequence = sequence;
     this.#table = table;
   }
 
@@ -76,13 +79,19 @@ export class SharedPageReader implements PageSource {
       } else this.#table.set(entry, version.generation);
       // The pin counts only if the version was still published after it was stored.
       if (publishedSequence(this.#words) === sequence && !this.closed) {
-        return new SharedPin(version, entry, this.#table);
+        return new SharedPin(version, entry, sequence, this.#table);
       }
     }
   }
 
   pinHead(): Pin {
     assert(false, 'a shared reader has no head');
+  }
+
+  /** A store that is closed has another sequence, too. */
+  isNewest(pin: Pin): boolean {
+    assert(pin instanceof SharedPin, 'a pin of another source');
+    return publishedSequence(this.#words) === pin.sequence;
   }
 
   release(pin: Pin): void {
