@@ -17,7 +17,9 @@ interface Cut {
   readonly index: LogIndex;
   readonly bytes: number;
   readonly parts: readonly Part[];
-  readonly content: Iterator<Uint8Array>;
+  /** Each step writes one more piece to `chunk`. */
+  readonly content: Iterator<void>;
+  readonly chunk: Chunk;
   /** What a read asked for too much of: the rest of a header. */
   left: number;
 }
@@ -44,7 +46,8 @@ export class Cuts {
     const bytes = snapshotContentBytes(
       parts.map(({ name, pin }) => ({ name, pages: pin.version.pages })),
     );
-    this.#add(id, parts, bytes, snapshotContent(parts));
+    const chunk = new Chunk();
+    this.#add(id, { parts, bytes, chunk, content: snapshotContent(parts, chunk) });
   }
 
   /** One database as the plain image of its pages. */
@@ -55,13 +58,16 @@ export class Cuts {
       return;
     }
     const part: Part = { name, store, pin: store.pinPublished() };
-    this.#add(id, [part], part.pin.version.pages * PAGE_SIZE_BYTES, pages(part));
+    const chunk = new Chunk();
+    const bytes = part.pin.version.pages * PAGE_SIZE_BYTES;
+    this.#add(id, { parts: [part], bytes, chunk, content: pages(part, chunk) });
   }
 
-  #add(id: number, parts: readonly Part[], bytes: number, content: Iterator<Uint8Array>): void {
+  #add(id: number, cut: Omit<Cut, 'index' | 'left'>): void {
     assert(!this.#cuts.has(id), () => `cut ${id} exists already`);
     const index = this.#core.applied;
-    this.#cuts.set(id, { index, bytes, parts, content, left: bytes });
+    const { parts, bytes } = cut;
+    this.#cuts.set(id, { ...cut, index, left: bytes });
     let count = 0;
     for (const { pin } of parts) count += pin.version.pages;
     this.#core.post({ kind: 'cut', id, index, bytes, pages: count, missing: false });
@@ -78,18 +84,16 @@ export class Cuts {
       return;
     }
     const size = Math.min(cut.left, Math.max(bytes, PAGE_SIZE_BYTES));
-    const pieces = new Uint8Array(size + PAGE_SIZE_BYTES);
-    let filled = 0;
-    while (filled < size) {
-      const piece = cut.content.next();
-      assert(piece.done !== true, 'a cut has less content than it said');
-      pieces.set(piece.value, filled);
-      filled += piece.value.length;
+    const { chunk } = cut;
+    chunk.begin(size + PAGE_SIZE_BYTES);
+    while (chunk.bytes < size) {
+      assert(cut.content.next().done !== true, 'a cut has less content than it said');
     }
-    cut.left -= filled;
+    const filled = chunk.end();
+    cut.left -= filled.length;
     assert(cut.left >= 0, 'a cut has more content than it said');
-    const chunk = pieces.slice(0, filled);
-    this.#core.post({ kind: 'cut-chunk', id, bytes: chunk, last: cut.left === 0 }, [chunk.buffer]);
+    const last = cut.left === 0;
+    this.#core.post({ kind: 'cut-chunk', id, bytes: filled, last }, [filled.buffer]);
   }
 
   release(id: number): void {
@@ -100,19 +104,51 @@ export class Cuts {
   }
 }
 
-function* snapshotContent(parts: readonly Part[]): Generator<Uint8Array> {
-  yield encodeSnapshotHeader(parts.length);
-  for (const part of parts) {
-    yield encodeSnapshotDatabase({ name: part.name, pages: part.pin.version.pages });
-    yield* pages(part);
+/** The part of a content that is being read, in memory of its own: it changes threads. */
+class Chunk {
+  #memory = new Uint8Array(0);
+  #bytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  begin(capacity: number): void {
+    this.#memory = new Uint8Array(capacity);
+    this.#bytes = 0;
+  }
+
+  header(piece: Uint8Array): void {
+    this.#memory.set(piece, this.#bytes);
+    this.#bytes += piece.length;
+  }
+
+  page({ store, pin }: Part, pageNumber: number): void {
+    assert(pin.usable, 'the pin of a cut was taken away');
+    store.copyPage(pin.version, pageNumber, this.#memory, this.#bytes);
+    this.#bytes += PAGE_SIZE_BYTES;
+  }
+
+  end(): Uint8Array<ArrayBuffer> {
+    const filled = this.#memory.subarray(0, this.#bytes);
+    this.#memory = new Uint8Array(0);
+    return filled;
   }
 }
 
-function* pages({ store, pin }: Part): Generator<Uint8Array> {
-  const page = new Uint8Array(PAGE_SIZE_BYTES);
-  for (let number = 1; number <= pin.version.pages; number++) {
-    assert(pin.usable, 'the pin of a cut was taken away');
-    store.copyPage(pin.version, number, page, 0);
-    yield page;
+function* snapshotContent(parts: readonly Part[], chunk: Chunk): Generator<void> {
+  chunk.header(encodeSnapshotHeader(parts.length));
+  yield;
+  for (const part of parts) {
+    chunk.header(encodeSnapshotDatabase({ name: part.name, pages: part.pin.version.pages }));
+    yield;
+    yield* pages(part, chunk);
+  }
+}
+
+function* pages(part: Part, chunk: Chunk): Generator<void> {
+  for (let number = 1; number <= part.pin.version.pages; number++) {
+    chunk.page(part, number);
+    yield;
   }
 }

@@ -28,6 +28,9 @@ const RETRY_FACTOR = 10;
 /** Content read from the SQL thread at a time. */
 const CHUNK_BYTES = 256 * 1024;
 
+/** After each part the writers get as long as it took, but not longer than this. */
+const REST_MS_MAX = 20;
+
 export interface SnapshotTakerOptions {
   readonly calls: MachineCalls;
   readonly log: DurableLog;
@@ -202,14 +205,16 @@ export class SnapshotTaker {
     contentBytes: number,
     trailing: number,
   ): Promise<void> {
-    const { calls, log } = this.#options;
+    const { calls, log, clock } = this.#options;
     const writer = await log.beginSnapshot(info, contentBytes, trailing);
     try {
       for (;;) {
         this.#checkWanted();
+        const beganAt = clock.now();
         const { bytes, last } = await calls.readCut(cut, CHUNK_BYTES);
         await writer.write(bytes);
         if (last) break;
+        await this.#rest(clock.now() - beganAt);
       }
       this.#checkWanted();
     } catch (error) {
@@ -217,6 +222,13 @@ export class SnapshotTaker {
       throw error;
     }
     await writer.finish();
+  }
+
+  /** A snapshot may take its time: threads and disk are those that transactions wait for. */
+  #rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.after(Math.min(ms, REST_MS_MAX), resolve);
+    });
   }
 
   #trailing(entries: number, logBytes: number): number {
