@@ -1,9 +1,13 @@
-import { assert, type LogIndex } from '../base/index.ts';
+import { assert, type LogIndex, type NodeId } from '../base/index.ts';
 import type { Core } from './core.ts';
 import type { Leadership } from './leadership.ts';
 import { NONCE_BASE } from './nonce.ts';
+import type { Progress } from './progress.ts';
 import { hasQuorum } from './quorum.ts';
 import { sendNonce } from './replication.ts';
+
+/** How much sooner than everybody those are asked again who alone were asked. */
+const SOONER = 10;
 
 /** Rounds in flight; a third waits so that it can be shared by more reads. */
 const ROUNDS_IN_FLIGHT_MAX = 2;
@@ -24,11 +28,24 @@ export interface ReadRounds {
   /** Number of the newest round sent. */
   sent: number;
   sentAt: number;
+  /** Number of the newest round that every voter was asked for, and when that was. */
+  sentToAll: number;
+  sentToAllAt: number;
+  /** Who answered such a round first: enough for a quorum. */
+  quick: ReadonlySet<NodeId>;
 }
 
 /** Numbers go on from one leadership to the next, so that an answer to an old question never answers a new one. */
 export function newReadRounds(core: Core): ReadRounds {
-  return { waiting: [], inFlight: [], sent: core.roundsSent, sentAt: Number.NEGATIVE_INFINITY };
+  return {
+    waiting: [],
+    inFlight: [],
+    sent: core.roundsSent,
+    sentAt: Number.NEGATIVE_INFINITY,
+    sentToAll: 0,
+    sentToAllAt: Number.NEGATIVE_INFINITY,
+    quick: new Set(),
+  };
 }
 
 /** A read arrived. It is answered by a round that is sent after this moment. */
@@ -38,12 +55,22 @@ export function addRead(core: Core, tag: number): void {
   else leadership.reads.waiting.push(tag);
 }
 
-/** Sends the newest round to the voters that have not answered it. */
-function ask(core: Core, leadership: Leadership): void {
+/**
+ * Sends the newest round to the voters that have not answered it. A quorum is enough, so only those are asked that answered first when, a heartbeat
+ * ago at most, everybody was; all others, if that brings nothing soon.
+ */
+function ask(core: Core, leadership: Leadership, again: boolean): void {
   const { reads } = leadership;
   reads.sentAt = core.now;
+  const all = again || core.now - reads.sentToAllAt >= core.heartbeatMs;
+  if (all) {
+    reads.sentToAll = reads.sent;
+    reads.sentToAllAt = core.now;
+    reads.quick = new Set();
+  }
   for (const progress of leadership.followers) {
     if (progress.round >= reads.sent || !core.configurations.isVoter(progress.id)) continue;
+    if (!all && reads.quick.size > 0 && !reads.quick.has(progress.id)) continue;
     sendNonce(core, progress, NONCE_BASE + reads.sent);
   }
 }
@@ -60,7 +87,7 @@ export function startRounds(core: Core, leadership: Leadership): void {
   const { lastIndex } = core.log;
   reads.inFlight.push({ number: reads.sent, index: core.commit, lastIndex, tags });
   if (core.isOnlyVoter) finishRounds(core, leadership);
-  else ask(core, leadership);
+  else ask(core, leadership, false);
 }
 
 /** Confirms the rounds that a quorum has answered. */
@@ -73,10 +100,14 @@ export function finishRounds(core: Core, leadership: Leadership): void {
       if (id === core.id) return true;
       const follower = progress.get(id);
       if (follower === undefined) return false;
-      return follower.round >= round.number || follower.match > round.lastIndex;
+      return hasAnswered(follower, round);
     });
     if (!answered) return;
     reads.inFlight.shift();
+    if (round.number === reads.sentToAll) {
+      const quick = leadership.followers.filter((follower) => hasAnswered(follower, round));
+      reads.quick = new Set(quick.map(({ id }) => id));
+    }
     assert(round.index >= leadership.firstIndex, 'a read before the own term committed');
     for (const tag of round.tags) {
       core.effect({ kind: 'read-confirmed', tag, index: round.index });
@@ -84,13 +115,19 @@ export function finishRounds(core: Core, leadership: Leadership): void {
   }
 }
 
+function hasAnswered(follower: Progress, round: Round): boolean {
+  return follower.round >= round.number || follower.match > round.lastIndex;
+}
+
 /** When the newest round must be asked again; undefined = no round in flight. */
 export function askAgainAt(core: Core, reads: ReadRounds): number | undefined {
-  return reads.inFlight.length === 0 ? undefined : reads.sentAt + core.heartbeatMs;
+  if (reads.inFlight.length === 0) return undefined;
+  const toAll = reads.sentToAll === reads.sent;
+  return reads.sentAt + (toAll ? core.heartbeatMs : core.heartbeatMs / SOONER);
 }
 
 export function askAgain(core: Core, leadership: Leadership): void {
-  if (leadership.reads.inFlight.length > 0) ask(core, leadership);
+  if (leadership.reads.inFlight.length > 0) ask(core, leadership, true);
 }
 
 /** Leadership ended: no read can be confirmed any more. */
