@@ -1,6 +1,6 @@
 import { logIndex, must, QuorateError } from '../base/index.ts';
 import type { LocalPages, LocalResult, LocalView } from '../client/index.ts';
-import { type Connection, createEngine } from '../engine/index.ts';
+import { createEngine, type Statement } from '../engine/index.ts';
 import { type Lease, type ReaderDirectory, ReaderPool, ReadFence } from '../machine/index.ts';
 import { SystemRandom, systemClock } from '../net/index.ts';
 import { type Freshness, type FreshnessWord, nowMs } from './freshness-word.ts';
@@ -88,21 +88,19 @@ export class NodePages implements LocalPages {
       pool.giveBack(lease);
       return this.#pin(database, declaration);
     }
-    const pinned = { lease, pool, run: this.#run, word: this.#options.freshness };
+    const run = this.#run;
+    const word = this.#options.freshness;
+    let anchor: Statement | undefined;
     try {
-      this.#begin(lease.connection);
+      anchor = must(lease.connection.prepare(ANCHOR).statement);
+      anchor.step();
       refuse(this.#fence.pinned(lease.connection, declaration));
+      return { lease, anchor, pool, run, word };
     } catch (error) {
-      release(pinned);
+      anchor?.release();
+      pool.giveBack(lease);
       throw error;
     }
-    return pinned;
-  }
-
-  #begin(connection: Connection): void {
-    this.#run.execute(connection, 'BEGIN');
-    // BEGIN alone pins nothing: the first read does.
-    this.#run.execute(connection, 'SELECT 1 FROM sqlite_schema LIMIT 1');
   }
 
   #createPool(directory: ReaderDirectory): ReaderPool {
@@ -123,21 +121,21 @@ export class NodePages implements LocalPages {
   }
 }
 
-/** A connection within a transaction that has pinned what was the newest version of its database. */
+/** Has one row; SQLite stays at the version until it is released. Cheaper than BEGIN, a first read and ROLLBACK. */
+const ANCHOR = 'SELECT max(rowid) FROM sqlite_schema';
+
+/** A connection that has pinned what was the newest version of its database. */
 interface Pinned {
   readonly lease: Lease;
+  readonly anchor: Statement;
   readonly pool: ReaderPool;
   readonly run: LocalRun;
   readonly word: FreshnessWord;
 }
 
-function release({ lease, pool, run }: Pinned): void {
-  const { connection } = lease;
-  try {
-    if (!connection.closed && !connection.autocommit) run.execute(connection, 'ROLLBACK');
-  } finally {
-    pool.giveBack(lease);
-  }
+function release({ lease, anchor, pool }: Pinned): void {
+  anchor.release();
+  pool.giveBack(lease);
 }
 
 class PinnedView implements LocalView {

@@ -33,16 +33,6 @@ export class LocalRun {
     this.#statementMs = statementMs;
   }
 
-  /** Runs a statement of our own. */
-  execute(connection: Connection, sql: string): void {
-    const { statement } = connection.prepare(sql);
-    try {
-      while (statement?.step());
-    } finally {
-      statement?.release();
-    }
-  }
-
   /**
    * Throws QuorateError: CLOSED, EMPTY_STATEMENT, STATEMENT_TAIL, SQLITE_READONLY, PARAMETERS, STATEMENT_TOO_LONG, and
    * SQLite's codes.
