@@ -8,7 +8,7 @@ const NO_ROWS = new Uint8Array([0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255,
 /** One request of a plain client that runs on the node; sends its rows as fast as the client takes them. */
 export class PlainCall implements AnswerSink {
   readonly #output: SessionOutput;
-  readonly #encodeRows: (body: Uint8Array) => Uint8Array;
+  readonly #encodeRows: (body: Uint8Array) => readonly Uint8Array[];
   readonly #ended: (result: RequestResult) => void;
   #running: RunningRequest | undefined;
   #owed = 0;
@@ -16,10 +16,10 @@ export class PlainCall implements AnswerSink {
   #done = false;
   #batches = 0;
 
-  /** `encodeRows` puts the header before a body of rows; `ended` is called once. */
+  /** `encodeRows` makes a message of a body of rows; `ended` is called once. */
   constructor(
     output: SessionOutput,
-    encodeRows: (body: Uint8Array) => Uint8Array,
+    encodeRows: (body: Uint8Array) => readonly Uint8Array[],
     ended: (result: RequestResult) => void,
   ) {
     this.#output = output;
@@ -75,6 +75,6 @@ export class PlainCall implements AnswerSink {
 
   #send(body: Uint8Array): void {
     this.#batches++;
-    this.#output.send([this.#encodeRows(body), body]);
+    this.#output.send(this.#encodeRows(body));
   }
 }

@@ -9,6 +9,8 @@ import {
 import { RowSetReader } from './row-set.ts';
 
 const WORD_BYTES = 8;
+/** Rows up to here are written into memory that responses share. */
+const SHORT_ROWS_BYTES = 256;
 
 /** Type numbers of responses (client-protocol.md §5). */
 export const RESPONSE = {
@@ -77,7 +79,8 @@ export interface ResponseContext {
 
 /** Encodes a response, header included. */
 export function encodeClientResponse(response: ClientResponse): Uint8Array<ArrayBuffer> {
-  const writer = new ByteWriter(response.type === 'rows' ? response.body.length + 8 : 64);
+  const long = response.type === 'rows' && response.body.length > SHORT_ROWS_BYTES;
+  const writer = long ? new ByteWriter(response.body.length + 8) : ByteWriter.pooled();
   const begin = (type: number, schema = 0) => beginWireMessage(writer, type, schema);
   switch (response.type) {
     case 'failure':

@@ -60,12 +60,17 @@ export class RowSetWriter implements RowsWriter {
     this.#columns = columns;
     this.#kinds = columns.map((_, i) => columnKind(declaredTypes[i] ?? ''));
     this.#column = columns.length;
-    this.beginNext();
+    // Most results are small; a second batch means a large one.
+    this.#begin(ByteWriter.pooled());
   }
 
   beginNext(): void {
     this.#assertRowComplete();
-    this.#writer = new ByteWriter(CAPACITY);
+    this.#begin(new ByteWriter(CAPACITY));
+  }
+
+  #begin(writer: ByteWriter): void {
+    this.#writer = writer;
     this.#writer.safe(this.#columns.length);
     for (const column of this.#columns) this.#writer.text(column);
   }
@@ -83,7 +88,7 @@ export class RowSetWriter implements RowsWriter {
     assert(this.#column === this.#columns.length, 'a row is not complete');
   }
 
-  #begin(code: number): ByteWriter {
+  #value(code: number): ByteWriter {
     const column = this.#column++;
     assert(column < this.#columns.length, 'a row has more values than columns');
     const shift = (column % COLUMNS_PER_PATCH) * 4;
@@ -94,26 +99,26 @@ export class RowSetWriter implements RowsWriter {
 
   integer(value: bigint): void {
     const kind = this.#kinds[this.#column];
-    if (kind === 'time') this.#begin(WIRE_VALUE.unixTime).i64(value);
-    else if (kind === 'boolean') this.#begin(WIRE_VALUE.boolean).i64(value);
-    else this.#begin(WIRE_VALUE.integer).i64(value);
+    if (kind === 'time') this.#value(WIRE_VALUE.unixTime).i64(value);
+    else if (kind === 'boolean') this.#value(WIRE_VALUE.boolean).i64(value);
+    else this.#value(WIRE_VALUE.integer).i64(value);
   }
 
   float(value: number): void {
-    this.#begin(WIRE_VALUE.float).f64(value);
+    this.#value(WIRE_VALUE.float).f64(value);
   }
 
   /** Text is cut at the first NUL: the protocol cannot carry one. */
   text(bytes: Uint8Array): void {
     const time = this.#kinds[this.#column] === 'time';
-    const writer = this.#begin(time ? WIRE_VALUE.iso8601 : WIRE_VALUE.text);
+    const writer = this.#value(time ? WIRE_VALUE.iso8601 : WIRE_VALUE.text);
     const end = bytes.indexOf(0);
     const text = end < 0 ? bytes : bytes.subarray(0, end);
     writer.raw(text).zeros(pad8(text.length + 1) - text.length);
   }
 
   blob(bytes: Uint8Array): void {
-    writeWireBlob(this.#begin(WIRE_VALUE.blob), bytes);
+    writeWireBlob(this.#value(WIRE_VALUE.blob), bytes);
   }
 
   /** C sends an empty text for NULL in a time column and 0 in a boolean one; clients know no better. */
@@ -125,7 +130,7 @@ export class RowSetWriter implements RowsWriter {
         : kind === 'boolean'
           ? WIRE_VALUE.boolean
           : WIRE_VALUE.null;
-    this.#begin(code).safe(0);
+    this.#value(code).safe(0);
   }
 
   end(more: boolean): Uint8Array {
