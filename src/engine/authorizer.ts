@@ -59,7 +59,12 @@ export interface Refusal {
 
 /** Actions that need no look at their arguments: most of the questions. */
 export function isAlwaysAllowed(action: number): boolean {
-  return action === ACTION.READ || action === ACTION.SELECT || action === ACTION.FUNCTION;
+  return action === ACTION.READ || action === ACTION.SELECT;
+}
+
+/** A statement uses a function; `second` is its name. */
+export function usesFunction(action: number): boolean {
+  return action === ACTION.FUNCTION;
 }
 
 function isReserved(name: string | undefined): boolean {

@@ -43,6 +43,8 @@ export interface ConnectionOptions {
    * Default false.
    */
   readonly shared?: boolean;
+  /** The only functions of SQL that statements may use, in lower case: others are refused at prepare (SQLITE_AUTH). Default all. */
+  readonly functions?: ReadonlySet<string>;
   /** Page cache of SQLite, in pages; default 2000. */
   readonly cachePages?: number;
   readonly hooks?: ConnectionHooks;

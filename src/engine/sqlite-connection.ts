@@ -7,6 +7,7 @@ import {
   makesSessionState,
   type Refusal,
   refusalOf,
+  usesFunction,
 } from './authorizer.ts';
 import type {
   Connection,
@@ -49,6 +50,7 @@ export class SqliteConnection implements Connection {
   readonly #exports: SqliteExports;
   readonly #readOnly: boolean;
   readonly #shared: boolean;
+  readonly #functions: ReadonlySet<string> | undefined;
   readonly #cache: StatementCache;
   readonly #statements = new Set<SqliteStatement>();
   #compiling: Compiling | undefined;
@@ -75,6 +77,7 @@ export class SqliteConnection implements Connection {
     this.file = file;
     this.#readOnly = options.readOnly ?? false;
     this.#shared = options.shared ?? false;
+    this.#functions = options.functions;
     this.#cache = new StatementCache(options.cachedStatements);
   }
 
@@ -256,6 +259,9 @@ export class SqliteConnection implements Connection {
   /** For the authorizer: an extended code, 0 = allowed. */
   authorize(action: number, question: () => AuthorizerQuestion): boolean {
     if (this.file.configuring || isAlwaysAllowed(action)) return true;
+    if (usesFunction(action)) {
+      return this.#functions?.has((question().second ?? '').toLowerCase()) !== false;
+    }
     const asked = question();
     const compiling = this.#compiling;
     const refusal = refusalOf(asked, {

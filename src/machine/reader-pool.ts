@@ -41,7 +41,7 @@ export class ReaderPool {
     directory: ReaderDirectory,
     hooks: ConnectionHooks,
     engineBytes: number,
-    strictness: Pick<ConnectionOptions, 'readOnly' | 'shared'> = {},
+    strictness: Pick<ConnectionOptions, 'readOnly' | 'shared' | 'functions'> = {},
     limits: readonly EngineLimit[] = [],
   ) {
     this.#limits = limits;

@@ -311,6 +311,7 @@ describe('a brief reader', () => {
     const { reader } = brief();
     expect(reader.rows('select x from t where id = 2')).toEqual([['two']]);
     expect(reader.rows('select count(*) from t')).toEqual([[2]]);
+    expect(reader.rows('select upper(max(x)) from t')).toEqual([['TWO']]);
   });
 
   it('leaves to others what takes long, has many rows, holds long values or fails', () => {
@@ -325,6 +326,10 @@ describe('a brief reader', () => {
       many(200),
       'select zeroblob(100000)',
       `select '${'long'.repeat(2000)}'`,
+      // One operation, which nothing interrupts.
+      "select x from t where x like '%t%w%o%'",
+      "select instr(x, 'w') from t",
+      'select json_array(x) from t',
       'select y from t',
       'select',
       'with c(n) as (select 9) insert into t(id) select n from c',

@@ -10,6 +10,7 @@ import {
   type Random,
 } from '../base/index.ts';
 import { createEngine } from '../engine/index.ts';
+import { BRIEF, BRIEF_FUNCTIONS, BRIEF_LIMITS } from './brief.ts';
 import { describeOn } from './describe.ts';
 import { emptyStatement, failureOf, interrupted, RAW_CODE, stalled, timedOut } from './failure.ts';
 import { Job } from './job.ts';
@@ -24,10 +25,10 @@ import type {
 } from './messages.ts';
 import { type Placement, placementOf } from './placement.ts';
 import { ReadFence } from './read-fence.ts';
-import { type EngineLimit, ReaderPool } from './reader-pool.ts';
+import { ReaderPool } from './reader-pool.ts';
 import { ReaderSession } from './reader-session.ts';
 import { RehearsalDesk } from './rehearsal-desk.ts';
-import { type Budget, SqlGuard } from './sql-guard.ts';
+import { SqlGuard } from './sql-guard.ts';
 import { StalledQueries } from './stalled-queries.ts';
 import { loadCounters, statementResult } from './statement-counters.ts';
 import { StatementRun } from './statement-run.ts';
@@ -47,14 +48,6 @@ export interface ReaderOptions {
   /** For a thread that has more to do than SQL: only what is over in a moment is answered, all else with `redirect` (`BRIEF`). */
   readonly brief?: boolean;
 }
-
-/** What one request may take of a brief reader: some tens of microseconds. */
-const BRIEF: Budget = { progress: 2, pages: 64 };
-/** LENGTH and SQL_LENGTH of its connections: neither a function nor the planner runs for long on so little. */
-const BRIEF_LIMITS: readonly EngineLimit[] = [
-  [0, 64 * 1024],
-  [1, 4 * 1024],
-];
 
 /**
  * Runs queries on what is published: requests without a session, and declared read-only sessions. What would write, or needs the state
@@ -98,7 +91,7 @@ export class Reader {
       options.directory,
       this.#guard.hooks,
       this.#limits.engineBytes,
-      {},
+      this.#brief ? { functions: BRIEF_FUNCTIONS } : {},
       this.#brief ? BRIEF_LIMITS : [],
     );
     this.#port.onMessage((message) => this.#arrive(message));

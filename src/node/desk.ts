@@ -72,6 +72,11 @@ export interface DeskOptions {
   readonly fateMs: number;
 }
 
+/** Longer texts are never brief. */
+const BRIEF_TEXT = 4 * 1024;
+/** Texts remembered of statements that were not brief. */
+const LONG_TEXTS = 256;
+
 /** Where requests come in and answers go out. */
 export class Desk {
   readonly machine: Target;
@@ -93,6 +98,7 @@ export class Desk {
   /** Requests without a session. */
   readonly #alone = new Numbered<Running>();
   readonly #sessions = new Map<number, Session>();
+  readonly #long = new Set<string>();
   #request = 0;
   #session = 0;
   #reader = 0;
@@ -167,6 +173,16 @@ export class Desk {
     if (this.#stopped) running.fail(failures.stopping());
     else running.start();
     return running;
+  }
+
+  /** The reader on this thread, for a statement that it has not declined before. A hop to another thread costs more than most reads. */
+  briefFor(sql: string): Target | undefined {
+    return sql.length > BRIEF_TEXT || this.#long.has(sql) ? undefined : this.brief;
+  }
+
+  declined(sql: string): void {
+    if (this.#long.size >= LONG_TEXTS) this.#long.clear();
+    this.#long.add(sql);
   }
 
   /** The reader with the least to do. */

@@ -269,6 +269,11 @@ describe('a reader on the own thread', () => {
     hall.answer({ observed: seen, end: done });
     expect(outcome.result?.kind).toBe('done');
     expect(hall.toBrief).toHaveLength(1);
+    // The same text again goes there at once, another one does not.
+    hall.run(read);
+    expect([hall.toBrief.length, hall.posted.length]).toEqual([1, 2]);
+    hall.run(request('select 2', { consistency: 'local' }));
+    expect(hall.toBrief).toHaveLength(2);
   });
 
   test('what was interrupted meanwhile goes nowhere else', () => {

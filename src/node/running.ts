@@ -266,10 +266,16 @@ export class Running implements RunningRequest, GateOwner, Limited {
     this.#post(fixed ?? this.#desk.nextReader());
   }
 
-  /** A hop to another thread costs more than most reads; what turns out to be long is declined and hops then. */
   #brief(): Target | undefined {
-    const { action } = this.request.work;
-    return action === 'statement' || action === 'describe' ? this.#desk.brief : undefined;
+    const sql = this.#sql;
+    return sql === undefined ? undefined : this.#desk.briefFor(sql);
+  }
+
+  /** The text of a request that is one statement. */
+  get #sql(): string | undefined {
+    const { work } = this.request;
+    if (work.action === 'statement') return work.statement.sql;
+    return work.action === 'describe' ? work.sql : undefined;
   }
 
   #post(target: Target): void {
@@ -311,6 +317,7 @@ export class Running implements RunningRequest, GateOwner, Limited {
     if (end?.kind === 'redirect') {
       assert(this.#target !== undefined);
       if (this.#target === this.#desk.brief) {
+        if (this.#sql !== undefined) this.#desk.declined(this.#sql);
         if (this.#interrupted) this.#fail(failures.interrupted());
         else this.#post(this.#desk.nextReader());
         return;
