@@ -18,6 +18,8 @@ export interface Leadership {
   readonly firstIndex: LogIndex;
   /** When the contact to a majority is checked next. */
   checkAt: number;
+  /** When idle followers are told the commit index at the latest; infinite = they know it. */
+  noticeAt: number;
   readonly reads: ReadRounds;
   /** The configuration entry of a change that is not committed yet. */
   change: { readonly tag: number; readonly index: LogIndex } | undefined;
@@ -57,6 +59,7 @@ export function becomeLeader(core: Core): void {
     followers: [],
     firstIndex: (core.log.lastIndex + 1) as LogIndex,
     checkAt: core.now + core.electionTimeoutMs,
+    noticeAt: Number.POSITIVE_INFINITY,
     reads: newReadRounds(core),
     change: undefined,
     promotion: undefined,

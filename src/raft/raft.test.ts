@@ -123,6 +123,7 @@ test('messages and the window stay within their limits', () => {
     for (let i = 0; i < 50; i++) {
       for (const packet of cluster.packets.splice(0)) cluster.deliver(packet);
       for (const node of cluster.nodes.values()) while (cluster.persist(node));
+      cluster.moment(leader);
     }
   };
   settle();

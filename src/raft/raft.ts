@@ -45,10 +45,10 @@ import {
   onMatched,
   onRejected,
   onUnreachable,
-  pushCommit,
   replicate,
   replicateToAll,
   snapshotFailed,
+  tellCommit,
 } from './replication.ts';
 import { statusOf } from './status.ts';
 import { isIntruder } from './strangers.ts';
@@ -98,7 +98,7 @@ export class Raft {
     const { leadership } = core;
     if (leadership !== undefined) {
       startRounds(core, leadership);
-      pushCommit(core, leadership, false);
+      tellCommit(core, leadership);
     }
     if (core.log.bytes > core.tailBytes) core.log.shrinkTo(core.tailBytes);
     return core.takeOutput(nextTick(core));
@@ -401,7 +401,7 @@ function nextTick(core: Core): number {
 }
 
 function leadershipDeadline(core: Core, leadership: Leadership): number {
-  let next = promotionDeadline(leadership);
+  let next = Math.min(promotionDeadline(leadership), leadership.noticeAt);
   for (const progress of leadership.followers) next = Math.min(next, heartbeatAt(core, progress));
   return Math.min(next, askAgainAt(core, leadership.reads) ?? next);
 }

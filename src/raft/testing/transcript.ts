@@ -238,6 +238,7 @@ export class Transcript {
         if (!among(node.id)) continue;
         while (this.#cluster.persist(node)) busy = true;
         if (node.installing !== undefined) this.#cluster.finishInstall(node, true);
+        if (!busy && this.#cluster.moment(node)) busy = true;
       }
       if (!busy) return;
     }

@@ -73,6 +73,9 @@ export function addressOf(id: NodeId): string {
   return `n${id}`;
 }
 
+/** Commit indexes of idle followers wait so long for entries that tell them too. */
+const MOMENT_MS = 2;
+
 /** Several raft cores with disks and a network that do nothing by themselves: the test decides. */
 export class VirtualCluster {
   readonly nodes = new Map<NodeId, VirtualNode>();
@@ -162,6 +165,14 @@ export class VirtualCluster {
       last.sendAfter.push(...output.sendAfter);
     }
     for (const effect of output.effects) this.#obey(node, effect);
+  }
+
+  /** Lets a leader say what it has put off for a moment only; false when there is nothing. */
+  moment(node: VirtualNode): boolean {
+    if (node.raft?.role !== 'leader' || node.nextTick > this.now + MOMENT_MS) return false;
+    this.now = Math.max(this.now, node.nextTick);
+    this.step(node, { kind: 'tick' });
+    return true;
   }
 
   #post(node: VirtualNode, envelope: Envelope): void {
