@@ -142,7 +142,8 @@ function parameterError(message: string): QuorateError {
 
 function readRow(statement: Statement, bigints: boolean): Value[] {
   const row: Value[] = [];
-  for (let column = 0; column < statement.columnCount; column++) {
+  const { columnCount } = statement;
+  for (let column = 0; column < columnCount; column++) {
     const exact = bigints && statement.type(column) === COLUMN_TYPE.integer;
     row.push(exact ? statement.bigint(column) : statement.value(column));
   }
