@@ -1,5 +1,5 @@
 import { QuorateError } from '../base/index.ts';
-import type { Connection } from '../engine/index.ts';
+import type { Connection, Statement } from '../engine/index.ts';
 import { definitionRefused } from './definition-policy.ts';
 import { failureOf, needsOwnConnection, RAW_CODE } from './failure.ts';
 import type { Job } from './job.ts';
@@ -50,10 +50,7 @@ export function runBatch(
   try {
     core.guard.run(job, () => {
       connection.execute(frame.begin);
-      while (job.cursor?.sql !== undefined) {
-        runOne(database, connection, job, job.cursor.sql);
-        job.cursor.advance();
-      }
+      runStatements(database, connection, job);
       connection.execute(frame.commit);
     });
     return undefined;
@@ -79,7 +76,39 @@ function hasSessionState(job: Job): boolean {
   return work.action === 'batch' && work.statements.some(({ sql }) => placementOf(sql) === 'state');
 }
 
-function runOne(database: MachineDatabase, connection: Connection, job: Job, sql: string): void {
+/** Programs repeat one text with other parameters: it is judged and compiled once for all that follow each other. */
+function runStatements(database: MachineDatabase, connection: Connection, job: Job): void {
+  const { cursor } = job;
+  let statement: Statement | undefined;
+  let text: string | undefined;
+  try {
+    for (let sql = cursor?.sql; sql !== undefined; sql = cursor?.sql) {
+      if (statement !== undefined && text === sql) statement.clearBindings();
+      else {
+        statement?.release();
+        statement = undefined;
+        statement = compile(database, connection, job, sql);
+        text = sql;
+      }
+      runOne(connection, job, statement);
+      // What is no INSERT, UPDATE or DELETE may change what the same text means the next time.
+      if (!isDml(sql)) {
+        statement.release();
+        statement = undefined;
+      }
+      cursor?.advance();
+    }
+  } finally {
+    statement?.release();
+  }
+}
+
+function compile(
+  database: MachineDatabase,
+  connection: Connection,
+  job: Job,
+  sql: string,
+): Statement {
   const placement = placementOf(sql);
   const savepoint = /^\W*(?:savepoint|release|rollback\s+(?:transaction\s+)?to)\b/i.test(sql);
   if ((placement === 'begin' || placement === 'end') && !savepoint) {
@@ -94,7 +123,11 @@ function runOne(database: MachineDatabase, connection: Connection, job: Job, sql
     statement.release();
     throw new QuorateError(refused.code, refused.message, refused);
   }
-  const dml = !statement.readonly && isDml(sql);
+  return statement;
+}
+
+function runOne(connection: Connection, job: Job, statement: Statement): void {
+  const dml = !statement.readonly && isDml(statement.sql);
   const total = connection.totalChanges;
   let failedAtWork = false;
   try {
@@ -105,12 +138,12 @@ function runOne(database: MachineDatabase, connection: Connection, job: Job, sql
       const batch = run.advance();
       if (batch !== undefined) job.keep(batch);
     }
-    storeCounters(connection, job.session, dml, total);
-    job.results.push(statementResult(job.submit.format, job.session, connection, run, total));
-    failedAtWork = false;
-  } finally {
-    statement.release();
+    const changed = storeCounters(connection, job.session, dml, total);
+    job.results.push(statementResult(job.submit.format, job.session, run, changed));
+  } catch (error) {
+    statement.reset();
     if (failedAtWork) storeCountersOfFailure(connection, job.session, total);
+    throw error;
   }
   if (connection.autocommit) {
     throw new QuorateError('BATCH_TRANSACTION', 'a statement ended the transaction of the batch', {

@@ -304,7 +304,7 @@ export class Executor {
     assert(stream !== undefined, 'no rows to end');
     job.stream = undefined;
     if (error === undefined && session.home !== undefined) {
-      job.results.push(statementResult(job.submit.format, session, session.home, stream, 0n));
+      job.results.push(statementResult(job.submit.format, session, stream, false));
     }
     stream.release();
     return this.#afterHome(job, job.observed ?? this.#core.observedPublished(), error);
@@ -390,8 +390,8 @@ export class Executor {
           if (batch !== undefined) job.keep(batch);
         }
       });
-      storeCounters(connection, session, dml, total);
-      job.results.push(statementResult(job.submit.format, job.session, connection, run, total));
+      const changed = storeCounters(connection, session, dml, total);
+      job.results.push(statementResult(job.submit.format, session, run, changed));
       failedAtWork = false;
       return undefined;
     } catch (error) {

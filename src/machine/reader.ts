@@ -403,7 +403,7 @@ export class Reader {
     const connection = session.lease?.connection;
     assert(stream !== undefined && connection !== undefined, 'no rows to end');
     job.stream = undefined;
-    job.results.push(statementResult(job.submit.format, session, connection, stream, 0n));
+    job.results.push(statementResult(job.submit.format, session, stream, false));
     stream.release();
     this.#follow(job);
     job.cursor?.advance();

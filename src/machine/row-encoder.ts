@@ -82,10 +82,19 @@ export function rowEncoder(format: RowFormat): RowEncoder {
     : new RowEncoder(new ExtensionRowsWriter(), EXTENSION_BATCH_BYTES);
 }
 
+/** An empty row set of our own format, in memory that nothing else shares; nobody writes into it. */
+const COLUMNLESS = emptyRowSet();
+
+function emptyRowSet(): Uint8Array {
+  const writer = new ExtensionRowsWriter();
+  writer.beginFirst([]);
+  return writer.end(false).slice();
+}
+
 /**
- * Whether a statement without result columns yields no batch at all. In our own format that is so for a single
- * statement; in a batch of statements each one yields one, so that the end markers count statements.
+ * What a statement without result columns yields in our own format: nothing when it is alone, and an empty row set in a
+ * batch of statements, so that the end markers count statements.
  */
-export function skipsColumnless(format: RowFormat, inBatch: boolean): boolean {
-  return format === 'extension' && !inBatch;
+export function columnlessRows(inBatch: boolean): Uint8Array | undefined {
+  return inBatch ? COLUMNLESS : undefined;
 }

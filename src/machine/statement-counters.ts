@@ -12,17 +12,22 @@ export function loadCounters(connection: Connection, session: HasCounters): void
   connection.lastInsertRowid = session.counters.lastInsertRowid;
 }
 
-/** Takes over what a statement changed; `totalBefore` as the connection had it before the statement. */
+/**
+ * Takes over what a statement changed, and returns whether it changed rows; `totalBefore` as the connection had it before
+ * the statement. Each question costs SQLite a 64-bit integer, so it is asked once.
+ */
 export function storeCounters(
   connection: Connection,
   session: HasCounters,
   dml: boolean,
   totalBefore: bigint,
-): void {
+): boolean {
   const { counters } = session;
   counters.lastInsertRowid = connection.lastInsertRowid;
-  counters.totalChanges += connection.totalChanges - totalBefore;
+  const changed = connection.totalChanges - totalBefore;
+  if (changed !== 0n) counters.totalChanges += changed;
   if (dml) counters.changes = connection.changes;
+  return changed !== 0n;
 }
 
 /**
@@ -48,12 +53,10 @@ export function storeCountersOfFailure(
 export function statementResult(
   format: RowFormat,
   session: HasCounters,
-  connection: Connection,
   run: StatementRun,
-  totalBefore: bigint,
+  changed: boolean,
 ): StatementResult {
   const { counters } = session;
-  const changed = !run.statement.readonly && connection.totalChanges !== totalBefore;
   const rows = format === 'dqlite' || changed ? Number(counters.changes) : 0;
   return {
     rowsAffected: rows,

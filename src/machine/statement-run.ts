@@ -2,7 +2,7 @@ import { assert, QuorateError } from '../base/index.ts';
 import type { Statement } from '../engine/index.ts';
 import { RAW_CODE } from './failure.ts';
 import type { RowFormat } from './messages.ts';
-import { type RowEncoder, rowEncoder, skipsColumnless } from './row-encoder.ts';
+import { columnlessRows, type RowEncoder, rowEncoder } from './row-encoder.ts';
 
 /** What happens with rows: encoded, refused (dqlite's Exec), or stepped over. */
 export type RowMode = 'send' | 'refuse' | 'drop';
@@ -57,7 +57,7 @@ export class StatementRun {
     if (this.#mode !== 'send') return undefined;
     // An empty result still tells the names of its columns.
     const none = this.#encoder === undefined && statement.columnCount === 0;
-    if (none && skipsColumnless(this.#format, this.#inBatch)) return undefined;
+    if (none && this.#format === 'extension') return columnlessRows(this.#inBatch);
     return this.#end(this.#begin(), false);
   }
 

@@ -434,6 +434,34 @@ describe('scripts and batches', () => {
     expect(world.code(sneaky)).toBe('BATCH_TRANSACTION');
   });
 
+  it('run one text again and again with other parameters, as if each time was the first', () => {
+    const world = ready();
+    const insert = (...values: (bigint | string)[]) => ({
+      sql: 'insert into t values(?, ?) on conflict do update set x = excluded.x returning x, changes()',
+      parameters: { kind: 'positional', values } as const,
+    });
+    const good = world.submit({
+      action: 'batch',
+      mode: 'write',
+      statements: [insert(90n, 'a'), insert(91n), insert(91n, 'b')],
+    });
+    expect(world.end(good)).toMatchObject({
+      kind: 'done',
+      results: [{ rowsAffected: 1 }, { rowsAffected: 1 }, { rowsAffected: 1 }],
+    });
+    const texts = rowsOf(world.answers.get(good) ?? []).map((rows) => rows[0]?.[0]);
+    expect(texts).toEqual(['a', null, 'b']);
+    const drop = { sql: 'drop table u', parameters: { kind: 'positional', values: [] } as const };
+    const make = { ...drop, sql: 'create table u(x)' };
+    const fill = { ...drop, sql: 'insert into u values(1)' };
+    const statements = [make, fill, fill, drop, make, fill, drop, drop];
+    const bad = world.submit({ action: 'batch', mode: 'write', statements });
+    expect(world.end(bad)).toMatchObject({
+      kind: 'failed',
+      failure: { code: 'SQLITE_ERROR', statementIndex: 7 },
+    });
+  });
+
   it('are part of the transaction of their session', () => {
     const world = ready();
     world.run('begin', [], A);
