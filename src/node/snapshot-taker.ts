@@ -205,7 +205,8 @@ export class SnapshotTaker {
     contentBytes: number,
     trailing: number,
   ): Promise<void> {
-    const { calls, log, clock } = this.#options;
+    const { calls, log, clock, thresholds } = this.#options;
+    const outrunBytes = this.#logBytes + Math.max(thresholds.logBytes, contentBytes) / 2;
     const writer = await log.beginSnapshot(info, contentBytes, trailing);
     try {
       for (;;) {
@@ -214,7 +215,8 @@ export class SnapshotTaker {
         const { bytes, last } = await calls.readCut(cut, CHUNK_BYTES);
         await writer.write(bytes);
         if (last) break;
-        await this.#rest(clock.now() - beganAt);
+        // Unless they outrun it: what they write meanwhile stays in the log, and in memory.
+        if (this.#logBytes < outrunBytes) await this.#rest(clock.now() - beganAt);
       }
       this.#checkWanted();
     } catch (error) {
