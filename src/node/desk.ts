@@ -76,6 +76,8 @@ export interface DeskOptions {
 const BRIEF_TEXT = 4 * 1024;
 /** Texts remembered of statements that were not brief. */
 const LONG_TEXTS = 256;
+/** How often they are not tried before they are again: what was long or failed once may have had to do with that moment. */
+const REST = 64;
 
 /** Where requests come in and answers go out. */
 export class Desk {
@@ -98,7 +100,8 @@ export class Desk {
   /** Requests without a session. */
   readonly #alone = new Numbered<Running>();
   readonly #sessions = new Map<number, Session>();
-  readonly #long = new Set<string>();
+  /** How often each of them is still to be left to other readers. */
+  readonly #long = new Map<string, number>();
   #request = 0;
   #session = 0;
   #reader = 0;
@@ -175,14 +178,19 @@ export class Desk {
     return running;
   }
 
-  /** The reader on this thread, for a statement that it has not declined before. A hop to another thread costs more than most reads. */
+  /** The reader on this thread, for a statement that it has not declined lately. A hop to another thread costs more than most reads. */
   briefFor(sql: string): Target | undefined {
-    return sql.length > BRIEF_TEXT || this.#long.has(sql) ? undefined : this.brief;
+    if (sql.length > BRIEF_TEXT) return undefined;
+    const rest = this.#long.get(sql);
+    if (rest === undefined) return this.brief;
+    if (rest > 1) this.#long.set(sql, rest - 1);
+    else this.#long.delete(sql);
+    return undefined;
   }
 
   declined(sql: string): void {
     if (this.#long.size >= LONG_TEXTS) this.#long.clear();
-    this.#long.add(sql);
+    this.#long.set(sql, REST);
   }
 
   /** The reader with the least to do. */

@@ -274,6 +274,9 @@ describe('a reader on the own thread', () => {
     expect([hall.toBrief.length, hall.posted.length]).toEqual([1, 2]);
     hall.run(request('select 2', { consistency: 'local' }));
     expect(hall.toBrief).toHaveLength(2);
+    // What was too long at that moment may not be for ever.
+    for (let i = 0; i < 64; i++) hall.run(read);
+    expect(hall.toBrief).toHaveLength(3);
   });
 
   test('what was interrupted meanwhile goes nowhere else', () => {
