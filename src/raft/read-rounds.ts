@@ -85,6 +85,8 @@ export function startRounds(core: Core, leadership: Leadership): void {
   reads.sent++;
   core.roundsSent = reads.sent;
   const { lastIndex } = core.log;
+  // A read of another node waits there for what is committed here.
+  leadership.noticeAt = core.now;
   reads.inFlight.push({ number: reads.sent, index: core.commit, lastIndex, tags });
   if (core.isOnlyVoter) finishRounds(core, leadership);
   else ask(core, leadership, false);

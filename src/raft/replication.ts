@@ -132,11 +132,11 @@ export function heartbeat(core: Core, progress: Progress): void {
 /** An idle follower learns a commit index so late at most: the next entries, which tell it too, are mostly sooner. */
 const COMMIT_NOTICE_MS = 2;
 
-/** Sees to it that idle followers learn the commit index, at once where a read may wait for it. */
+/** Sees to it that idle followers learn the commit index. */
 export function tellCommit(core: Core, leadership: Leadership): void {
   if (!leadership.followers.some((progress) => isToBeTold(core, progress))) {
     leadership.noticeAt = Number.POSITIVE_INFINITY;
-  } else if (leadership.reads.inFlight.length > 0 || core.now >= leadership.noticeAt) {
+  } else if (core.transfer !== undefined || core.now >= leadership.noticeAt) {
     leadership.noticeAt = Number.POSITIVE_INFINITY;
     pushCommit(core, leadership, false);
   } else leadership.noticeAt = Math.min(leadership.noticeAt, core.now + COMMIT_NOTICE_MS);
