@@ -19,6 +19,7 @@ export class Deadlines {
   readonly #limited = new Numbered<Limited>();
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
+  #resting = false;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -35,6 +36,15 @@ export class Deadlines {
     if (limited.deadlineNumber === 0) return;
     this.#limited.delete(limited.deadlineNumber);
     limited.deadlineNumber = 0;
+    if (this.#resting) this.rest();
+  }
+
+  /** From now on no timer is kept when nothing is under way; it would keep a process alive. What is still under way ends in time. */
+  rest(): void {
+    this.#resting = true;
+    if (this.#limited.size > 0) return;
+    this.#timer?.cancel();
+    this.#timerAt = Number.POSITIVE_INFINITY;
   }
 
   stop(): void {

@@ -96,7 +96,8 @@ export function createClient(options: ClientOptions): Client {
       closed = true;
       await Promise.all([...databases].map((database) => database.close()));
       pool.close();
-      deadlines.stop();
+      // What is being dialled ends by its own deadline.
+      deadlines.rest();
     },
   };
 }
