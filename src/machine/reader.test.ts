@@ -322,6 +322,8 @@ describe('a brief reader', () => {
     const declined = [
       'select count(*) from t', // one operation, many pages
       'select max(x) from t',
+      'pragma integrity_check', // tells what failed as rows
+      'pragma quick_check(t)',
       "with recursive c(n) as (select 1 union all select n + 1 from c) select 'for ever' from c where n < 0",
       many(200),
       'select zeroblob(100000)',

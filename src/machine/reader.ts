@@ -305,6 +305,7 @@ export class Reader {
     assert(connection !== undefined, 'no connection');
     job.saw(this.#published(job.session));
     const description = this.#guard.run(job, () => describeOn(connection, sql));
+    if (this.#brief && job.stop !== undefined) return this.#decline(job);
     return this.#finish(job, { kind: 'described', description });
   }
 
@@ -354,6 +355,8 @@ export class Reader {
       }
       const first = !stream.stepped;
       const batch = this.#guard.run(job, () => stream.advance());
+      // Some statements end well all the same: an integrity check reports pages that it did not get as damaged.
+      if (this.#brief && job.stop !== undefined) return this.#decline(job);
       // Read after the first step has pinned: never older than what was pinned.
       if (first) {
         job.saw(this.#published(session));
