@@ -133,10 +133,11 @@ function runOne(connection: Connection, job: Job, statement: Statement): void {
   try {
     job.cursor?.bind(statement);
     failedAtWork = dml;
-    const run = new StatementRun(statement, job.submit.format, 'send', true);
+    const run = new StatementRun(statement, job.submit.format, 'send', false);
     while (!run.done) {
-      const batch = run.advance();
-      if (batch !== undefined) job.keep(batch);
+      const rows = run.advance();
+      if (rows === undefined) job.columnless++;
+      else job.keepInOrder(rows);
     }
     const changed = storeCounters(connection, job.session, dml, total);
     job.results.push(statementResult(job.submit.format, job.session, run, changed));

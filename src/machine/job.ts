@@ -2,6 +2,7 @@ import { LIMITS, QuorateError, type Timer } from '../base/index.ts';
 import { RAW_CODE } from './failure.ts';
 import type { Observed, StatementResult, Submit } from './messages.ts';
 import { later } from './observed.ts';
+import { COLUMNLESS_ROWS } from './row-encoder.ts';
 import type { Session } from './session.ts';
 import type { StopReason } from './sql-guard.ts';
 import type { StatementRun } from './statement-run.ts';
@@ -26,6 +27,8 @@ export class Job<S extends JobSession = Session> {
   /** Row batches that have not been posted yet. */
   rows: Uint8Array[] = [];
   #rowsBytes = 0;
+  /** Statements of a batch without columns since the last one that has some. */
+  columnless = 0;
   /** Something of the answer has left. */
   posted = false;
   /** Batches that the consumer will still take. */
@@ -75,12 +78,19 @@ export class Job<S extends JobSession = Session> {
     this.rows.push(batch);
   }
 
+  /** As `keep`, in a batch: rows of which statement they are tell the end markers before them. */
+  keepInOrder(batch: Uint8Array): void {
+    for (; this.columnless > 0; this.columnless--) this.keep(COLUMNLESS_ROWS);
+    this.keep(batch);
+  }
+
   /** Nothing of the work has happened: it begins again. */
   rewind(): void {
     this.cursor = workCursor(this.submit);
     this.results.length = 0;
     this.rows = [];
     this.#rowsBytes = 0;
+    this.columnless = 0;
   }
 
   takeRows(): readonly Uint8Array[] {

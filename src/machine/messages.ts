@@ -120,7 +120,7 @@ export interface Answer {
   readonly observed: Observed;
   /**
    * Encoded row batches in the request's format, in order. The last batch of each statement has the end marker. In our own format a
-   * statement without columns has no batch, except in a `batch`, where every statement has one.
+   * statement without columns has no batch, except in a `batch`, where it has one before those of a later statement.
    */
   readonly rows: readonly Uint8Array[];
   readonly end: RequestEnd | undefined;

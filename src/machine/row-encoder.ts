@@ -82,19 +82,14 @@ export function rowEncoder(format: RowFormat): RowEncoder {
     : new RowEncoder(new ExtensionRowsWriter(), EXTENSION_BATCH_BYTES);
 }
 
-/** An empty row set of our own format, in memory that nothing else shares; nobody writes into it. */
-const COLUMNLESS = emptyRowSet();
+/**
+ * An empty row set of our own format, for a statement without result columns in a batch of statements: end markers count
+ * statements there. In memory that nothing else shares; nobody writes into it.
+ */
+export const COLUMNLESS_ROWS = emptyRowSet();
 
 function emptyRowSet(): Uint8Array {
   const writer = new ExtensionRowsWriter();
   writer.beginFirst([]);
   return writer.end(false).slice();
-}
-
-/**
- * What a statement without result columns yields in our own format: nothing when it is alone, and an empty row set in a
- * batch of statements, so that the end markers count statements.
- */
-export function columnlessRows(inBatch: boolean): Uint8Array | undefined {
-  return inBatch ? COLUMNLESS : undefined;
 }

@@ -2,7 +2,7 @@ import { assert, QuorateError } from '../base/index.ts';
 import type { Statement } from '../engine/index.ts';
 import { RAW_CODE } from './failure.ts';
 import type { RowFormat } from './messages.ts';
-import { columnlessRows, type RowEncoder, rowEncoder } from './row-encoder.ts';
+import { COLUMNLESS_ROWS, type RowEncoder, rowEncoder } from './row-encoder.ts';
 
 /** What happens with rows: encoded, refused (dqlite's Exec), or stepped over. */
 export type RowMode = 'send' | 'refuse' | 'drop';
@@ -57,7 +57,7 @@ export class StatementRun {
     if (this.#mode !== 'send') return undefined;
     // An empty result still tells the names of its columns.
     const none = this.#encoder === undefined && statement.columnCount === 0;
-    if (none && this.#format === 'extension') return columnlessRows(this.#inBatch);
+    if (none && this.#format === 'extension') return this.#inBatch ? COLUMNLESS_ROWS : undefined;
     return this.#end(this.#begin(), false);
   }
 
