@@ -86,6 +86,41 @@ export const raft = [
     ],
   },
   {
+    name: 'lease-from-the-answers',
+    rule: 'M7',
+    patches: [
+      ['raft/read-rounds.ts', 'until: begunAt + core.leaseMs', 'until: core.now + core.leaseMs'],
+    ],
+    directed: [
+      'raft/lease.test.ts',
+      'begins with the round that was confirmed, not with its answers',
+    ],
+  },
+  {
+    name: 'lease-while-a-timeout-now-is-on-its-way',
+    rule: 'M7',
+    patches: [['raft/lease.ts', 'if (leadership.timeoutNow !== undefined) return undefined;', '']],
+    directed: ['raft/lease.test.ts', 'an order to stand for election may be on its way'],
+  },
+  {
+    name: 'lease-of-another-configuration',
+    rule: 'M7',
+    patches: [
+      [
+        'raft/lease.ts',
+        'if (lease.configurationIndex !== configurations.index) return undefined;',
+        '',
+      ],
+    ],
+    directed: ['raft/lease.test.ts', 'does not outlive a change of the configuration'],
+  },
+  {
+    name: 'lease-with-a-c-node',
+    rule: 'M7',
+    patches: [['node/node-core.ts', 'if (!this.kinds.allQuorate) return undefined;', '']],
+    directed: ['node/cluster.test.ts', 'no C node may be among the members'],
+  },
+  {
     name: 'timeout-now-ignores-the-log',
     rule: 'M7',
     patches: [

@@ -1,4 +1,4 @@
-import { QuorateError } from '../base/index.ts';
+import { LIMITS, QuorateError } from '../base/index.ts';
 import {
   type Client,
   type Cluster,
@@ -65,6 +65,12 @@ function checkOptions(options: NodeOptions): void {
     throw new QuorateError(
       'OPTIONS',
       `the election timeout (${election} ms) must be at least twice the heartbeat (${heartbeat} ms)`,
+    );
+  }
+  if (election < LIMITS.electionTimeoutMinMs) {
+    throw new QuorateError(
+      'OPTIONS',
+      `the election timeout must be ${LIMITS.electionTimeoutMinMs} ms or more, not ${election}: leases of leaders are nearly as long`,
     );
   }
   const readers = options.readers ?? 2;

@@ -44,6 +44,13 @@ export const LIMITS = {
   writeQueueMs: 10_000,
   transactionIdleMs: 5_000,
   transactionTotalMs: 60_000,
+  /** Shortest election timeout that a node is started with. */
+  electionTimeoutMinMs: 50,
+  /**
+   * How long a leader answers reads of the level `lease` after the beginning of a round that a quorum answered (M7): the shortest election
+   * timeout less a tenth, by which clocks may run apart. With the default timeout of 800 ms they may run apart by a factor of 17.
+   */
+  leaseMs: 45,
   handshakeMs: 5_000,
   messageMs: 30_000,
   /** Raft log kept in memory, in bytes of entry data. */

@@ -7,6 +7,7 @@ import {
   recordText,
   startNode,
 } from '../app/index.ts';
+import { LIMITS } from '../base/index.ts';
 import {
   addressList,
   type Command,
@@ -137,7 +138,12 @@ function nodeOptions(input: CommandInput): NodeOptions {
     start: startMode(input, roles, id),
     join: join === undefined ? undefined : addressList(join, '--join'),
     roles: roles === 'manual' ? 'manual' : {},
-    electionTimeoutMs: numberOption(input, 'election-timeout', 50, 3_600_000),
+    electionTimeoutMs: numberOption(
+      input,
+      'election-timeout',
+      LIMITS.electionTimeoutMinMs,
+      3_600_000,
+    ),
     heartbeatMs: numberOption(input, 'heartbeat', 5, 3_600_000),
     snapshot: {
       ...(threshold === undefined ? {} : { threshold }),

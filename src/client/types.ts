@@ -47,7 +47,8 @@ export interface ResultSet<R = Row> {
 
 /**
  * What a read is guaranteed to see. 'linearizable': every write acknowledged before it began. 'lease':
- * the same under a bounded clock rate. 'session': the own writes, never older than seen before.
+ * the same as long as no clock runs wrong by more than a tenth and no virtual machine with the leader is frozen and thawed; on the leader
+ * it needs no answer of others if they have answered within 45 ms. 'session': the own writes, never older than seen before.
  * 'local': whatever the replica has.
  */
 export type Consistency = 'linearizable' | 'lease' | 'session' | 'local';

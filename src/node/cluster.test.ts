@@ -203,6 +203,40 @@ describe('three nodes', () => {
     expect(cluster.process(1n).machine?.epoch).toBe(undefined);
   });
 
+  test('a lease spares rounds on a leader that others have answered lately, and no C node may be among the members (M7)', async () => {
+    await cluster.three();
+    await cluster.run(500);
+    await cluster.execute(1n, 'SET a 1');
+    const status = () => cluster.node(1n).status().counters;
+    const read = async (times: number): Promise<{ rounds: number; leased: number }> => {
+      const { readRounds, leasedReads } = status();
+      for (let i = 0; i < times; i++) {
+        const { rows } = await cluster.execute(1n, 'SELECT a', { consistency: 'lease' });
+        expect(rows).toBe('1');
+      }
+      const now = status();
+      return { rounds: now.readRounds - readRounds, leased: now.leasedReads - leasedReads };
+    };
+    expect(await read(2)).toEqual({ rounds: 1, leased: 1 });
+    await cluster.run(60);
+    expect(await read(2)).toEqual({ rounds: 1, leased: 1 });
+    await cluster.run(60);
+    await cluster.execute(1n, 'SELECT a');
+    expect(await read(1)).toEqual({ rounds: 0, leased: 1 });
+    // It may be a C node, which would vote as soon as it has restarted.
+    await cluster.until(cluster.node(1n).add(4n, '10.0.0.4:9000'));
+    expect(await read(3)).toEqual({ rounds: 3, leased: 0 });
+    await cluster.start(4n, 'wait');
+    await cluster.run(2_000);
+    expect((await read(3)).leased).toBeGreaterThan(0);
+    cluster.isolate(1n);
+    const asked = cluster.submit(1n, 'SELECT a', { consistency: 'lease' });
+    expect((await cluster.until(asked)).rows).toBe('1');
+    await cluster.run(45);
+    const late = cluster.submit(1n, 'SELECT a', { consistency: 'lease' });
+    expect(failureOf(await cluster.until(late))).toMatchObject({ retryable: true });
+  });
+
   test('a write that was replicated but not acknowledged is reported committed or unknown', async () => {
     await cluster.three();
     // Its followers get the entry, but their answers do not come back.

@@ -111,6 +111,8 @@ export interface NodeStatus {
     readonly syncs: number;
     readonly entriesWritten: number;
     readonly readRounds: number;
+    /** Reads of the level `lease` that needed no round. */
+    readonly leasedReads: number;
     readonly snapshotsTaken: number;
     readonly snapshotsInstalled: number;
     readonly elections: number;

@@ -50,6 +50,8 @@ export interface DeskServices {
   commit(): LogIndex;
   /** Asks for a read round begun from now on. */
   confirm(asker: ReadAsker): void;
+  /** On a leader whose lease holds: what reads see that need no round. */
+  leased(): LogIndex | undefined;
   /** Fetches a read index from the leader. */
   askLeader(asker: IndexAsker): void;
   /** How old this replica is at most, as far as it was proven. */
@@ -140,6 +142,10 @@ export class Desk {
   commit(): LogIndex {
     return this.#services.commit();
   }
+  leased(): LogIndex | undefined {
+    return this.#services.leased();
+  }
+
   confirm(asker: ReadAsker): void {
     this.#services.confirm(asker);
   }

@@ -66,6 +66,8 @@ export class NodeCore {
   leader: LeaderHint | undefined;
   transferring = false;
   elections = 0;
+  /** Reads that a lease answered for. */
+  leasedReads = 0;
   #started = false;
   #refreshing = false;
   #stopping: Promise<void> | undefined;
@@ -82,6 +84,7 @@ export class NodeCore {
       ...recovered,
       electionTimeoutMs: this.electionTimeoutMs,
       heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
+      leaseMs: LIMITS.leaseMs,
       tailBytes: limits.logTailBytes,
       random: options.random,
       now: clock.now(),
@@ -282,6 +285,7 @@ export class NodeCore {
         lastIndex: () => this.raft.lastIndex,
         commit: () => this.raft.commit,
         confirm: (asker) => this.rounds.ask(asker),
+        leased: () => this.#leasedIndex(),
         askLeader: (asker) => this.#askLeader(asker),
         staleness: () => this.#provenStaleness(),
         proven: (index, at) => this.replica.proven(index, at),
@@ -424,6 +428,14 @@ export class NodeCore {
     this.leadership.applied(index, this.replica.feed.empty);
     this.snapshots.check();
     this.emit({ kind: 'applied', index });
+  }
+
+  /** A C node votes as soon as it has restarted: with one among the members there is no lease (M7). */
+  #leasedIndex(): LogIndex | undefined {
+    if (!this.kinds.allQuorate) return undefined;
+    const index = this.raft.leasedIndex(this.options.clock.now());
+    if (index !== undefined) this.leasedReads++;
+    return index;
   }
 
   #askLeader(asker: (index: LogIndex | undefined) => void): void {

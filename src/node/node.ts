@@ -121,6 +121,7 @@ export class Node implements NodeServices {
         ...leadership.counters,
         ...snapshots.counters,
         readRounds: this.#core.rounds.count,
+        leasedReads: this.#core.leasedReads,
         elections: this.#core.elections,
       },
     });

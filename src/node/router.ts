@@ -30,6 +30,8 @@ export type ReadCondition =
   | 'staleness'
   /** Leadership confirmed by a read round that begins after arrival. */
   | 'read-round'
+  /** The same, or a lease. */
+  | 'lease'
   /** The replica has applied the read index fetched from the leader after arrival. */
   | 'leader-index';
 
@@ -74,7 +76,8 @@ function readOnlyRoute(question: RouteQuestion, state: SessionState): Route {
 function readCondition(consistency: Consistency, leader: boolean): ReadCondition {
   if (consistency === 'session') return 'minimum-index';
   if (consistency === 'local') return 'staleness';
-  return leader ? 'read-round' : 'leader-index';
+  if (!leader) return 'leader-index';
+  return consistency === 'lease' ? 'lease' : 'read-round';
 }
 
 function weak(consistency: Consistency): boolean {

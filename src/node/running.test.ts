@@ -36,6 +36,7 @@ class Hall {
       services: {
         isLeader: () => true,
         isLed: () => true,
+        leased: () => undefined,
         leaderAddress: () => undefined,
         lastIndex: () => logIndex(1),
         commit: () => logIndex(1),

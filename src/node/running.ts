@@ -182,6 +182,16 @@ export class Running implements RunningRequest, GateOwner, Limited {
       case 'read-round':
         this.#readRound();
         return;
+      case 'lease': {
+        const index = this.#desk.leased();
+        if (index === undefined) {
+          this.#readRound();
+          return;
+        }
+        this.#held.confirmed = true;
+        this.#whenApplied(index);
+        return;
+      }
       case 'leader-index':
         this.#desk.askLeader((index) => {
           if (this.#done) return;

@@ -32,6 +32,7 @@ class Leader {
       quarantined: false,
       electionTimeoutMs: 1000,
       heartbeatMs: 100,
+      leaseMs: 900,
       tailBytes: 64 * MIB,
       random: { uint32: () => 0, float: () => 0 },
       now: 0,

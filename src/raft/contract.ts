@@ -25,6 +25,8 @@ export interface RaftStart {
   readonly quarantined: boolean;
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
+  /** For how long a round that was confirmed is a lease (M7): shorter than the election timeout of any voter. */
+  readonly leaseMs: number;
   /** Bytes of entry data kept in memory for lagging followers. */
   readonly tailBytes: number;
   readonly random: Random;

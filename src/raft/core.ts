@@ -62,6 +62,7 @@ export class Core {
   readonly address: string;
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
+  readonly leaseMs: number;
   readonly tailBytes: number;
   quarantined: boolean;
   readonly random: Random;
@@ -113,10 +114,12 @@ export class Core {
   constructor(start: RaftStart) {
     assert(start.id !== 0n, 'a node has the id 0');
     assert(start.electionTimeoutMs > start.heartbeatMs && start.heartbeatMs > 0, 'bad timeouts');
+    assert(start.electionTimeoutMs > start.leaseMs, 'a lease is longer than a follower is patient');
     this.id = start.id;
     this.address = start.address;
     this.electionTimeoutMs = start.electionTimeoutMs;
     this.heartbeatMs = start.heartbeatMs;
+    this.leaseMs = start.leaseMs;
     this.tailBytes = start.tailBytes;
     this.quarantined = start.quarantined;
     this.random = start.random;

@@ -1,5 +1,6 @@
 import { assert, type LogIndex, type NodeId, type Term } from '../base/index.ts';
 import type { Core } from './core.ts';
+import type { Lease } from './lease.ts';
 import { failMembership, type Promotion } from './membership.ts';
 import { Progress } from './progress.ts';
 import { hasQuorum, quorumIndex } from './quorum.ts';
@@ -21,6 +22,8 @@ export interface Leadership {
   /** When idle followers are told the commit index at the latest; infinite = they know it. */
   noticeAt: number;
   readonly reads: ReadRounds;
+  /** Of the newest round that was confirmed. */
+  lease: Lease | undefined;
   /** The configuration entry of a change that is not committed yet. */
   change: { readonly tag: number; readonly index: LogIndex } | undefined;
   promotion: Promotion | undefined;
@@ -61,6 +64,7 @@ export function becomeLeader(core: Core): void {
     checkAt: core.now + core.electionTimeoutMs,
     noticeAt: Number.POSITIVE_INFINITY,
     reads: newReadRounds(core),
+    lease: undefined,
     change: undefined,
     promotion: undefined,
     timeoutNow: undefined,

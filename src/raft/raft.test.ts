@@ -25,6 +25,7 @@ function newRaft(entries: readonly Entry[], term = 1): Raft {
     quarantined: false,
     electionTimeoutMs: 1000,
     heartbeatMs: 100,
+    leaseMs: 900,
     tailBytes: 1 << 20,
     random,
     now: 0,

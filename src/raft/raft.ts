@@ -29,6 +29,7 @@ import {
   type Leadership,
   stepDownIfRemoved,
 } from './leadership.ts';
+import { leasedIndex } from './lease.ts';
 import {
   abandonPromotion,
   membershipCommitted,
@@ -195,6 +196,11 @@ export class Raft {
   get quarantined(): boolean {
     return this.#core.quarantined;
   }
+  /** What reads of the level `lease` see when it is `now`; undefined = they need a round. */
+  leasedIndex(now: number): LogIndex | undefined {
+    return leasedIndex(this.#core, now);
+  }
+
   get commit(): LogIndex {
     return this.#core.commit;
   }

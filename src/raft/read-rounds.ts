@@ -18,6 +18,8 @@ interface Round {
   readonly index: LogIndex;
   /** End of the log when the round was sent: a match above it proves leadership just as well. */
   readonly lastIndex: LogIndex;
+  readonly begunAt: number;
+  readonly configurationIndex: LogIndex;
   readonly tags: readonly number[];
 }
 
@@ -87,7 +89,14 @@ export function startRounds(core: Core, leadership: Leadership): void {
   const { lastIndex } = core.log;
   // A read of another node waits there for what is committed here.
   leadership.noticeAt = core.now;
-  reads.inFlight.push({ number: reads.sent, index: core.commit, lastIndex, tags });
+  reads.inFlight.push({
+    number: reads.sent,
+    index: core.commit,
+    lastIndex,
+    begunAt: core.now,
+    configurationIndex: core.configurations.index,
+    tags,
+  });
   if (core.isOnlyVoter) finishRounds(core, leadership);
   else ask(core, leadership, false);
 }
@@ -110,6 +119,8 @@ export function finishRounds(core: Core, leadership: Leadership): void {
       const quick = leadership.followers.filter((follower) => hasAnswered(follower, round));
       reads.quick = new Set(quick.map(({ id }) => id));
     }
+    const { begunAt, configurationIndex } = round;
+    leadership.lease = { until: begunAt + core.leaseMs, configurationIndex };
     assert(round.index >= leadership.firstIndex, 'a read before the own term committed');
     for (const tag of round.tags) {
       core.effect({ kind: 'read-confirmed', tag, index: round.index });

@@ -20,7 +20,13 @@ class Node {
     ...{ id: 1n, address: 'n1:1', term: term(1), vote: 0n, snapshot: undefined },
     firstIndex: logIndex(1),
     entries: [{ term: term(1), type: 'configuration', data: encodeConfiguration({ members }) }],
-    ...{ quarantined: false, electionTimeoutMs: TIMEOUT_MS, heartbeatMs: 100, tailBytes: 1000 },
+    ...{
+      quarantined: false,
+      electionTimeoutMs: TIMEOUT_MS,
+      heartbeatMs: 100,
+      leaseMs: 900,
+      tailBytes: 1000,
+    },
     ...{ random: new SeededRandom(1), now: 0 },
   });
   now = 5 * TIMEOUT_MS;

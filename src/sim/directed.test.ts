@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Consistency } from '../client/index.ts';
 import { Violation } from './invariants.ts';
 import { CALM_NETWORK } from './network.ts';
 import { PlainProbe } from './plain-probe.ts';
@@ -43,7 +44,7 @@ function isolate(world: World, member: SimulatedProcess, deaf: boolean): void {
 /** What a reader knows: the newest acknowledged value when its read began. */
 interface Register {
   acknowledged: number;
-  readonly seen: { plain: number; own: number; refused: number };
+  readonly seen: { plain: number; own: number; refused: number; leased: number };
   stopped: boolean;
 }
 
@@ -52,7 +53,12 @@ function check(before: number, value: number, who: string): void {
 }
 
 /** Reads at one node until it is stopped; each must see what was acknowledged before it began, or fail. */
-async function readAtNode(world: World, address: string, register: Register): Promise<void> {
+async function readAtNode(
+  world: World,
+  address: string,
+  register: Register,
+  consistency: Consistency,
+): Promise<void> {
   const client = world.client(`reader-at-${address}`, [address]);
   const database = client.database(DATABASE);
   while (!register.stopped) {
@@ -60,7 +66,7 @@ async function readAtNode(world: World, address: string, register: Register): Pr
     try {
       const row = await database.first<{ n: number }>('SELECT n FROM counter', [], {
         timeoutMs: 400,
-        consistency: 'linearizable',
+        consistency,
         readFrom: address,
       });
       check(before, row?.n ?? -1, 'our client');
@@ -100,11 +106,12 @@ async function depose(world: World, register: Register): Promise<void> {
   const old = await leaderOf(world);
   const others = world.fleet.addresses.filter((address) => address !== old.address).slice(0, 2);
   const readers = [
-    readAtNode(world, old.address, register),
-    readAtNode(world, old.address, register),
+    readAtNode(world, old.address, register, 'linearizable'),
+    readAtNode(world, old.address, register, 'lease'),
     readPlainly(world, old.address, register),
   ];
   await world.sleep(world.random.float() * 50);
+  register.seen.leased += old.node?.status().counters.leasedReads ?? 0;
   isolate(world, old, world.random.float() < 0.7);
   const writer = world.client('writer', others);
   const database = writer.database(DATABASE, { timeoutMs: 1000 });
@@ -126,7 +133,7 @@ test.each([1, 2, 3, 4, 5])(
     const world = await formed(seed, { churnEveryMs: 0 });
     const register: Register = {
       acknowledged: 0,
-      seen: { plain: 0, own: 0, refused: 0 },
+      seen: { plain: 0, own: 0, refused: 0, leased: 0 },
       stopped: false,
     };
     for (let trial = 0; trial < 10; trial++) {
@@ -134,6 +141,7 @@ test.each([1, 2, 3, 4, 5])(
     }
     expect(register.acknowledged).toBeGreaterThanOrEqual(11);
     expect(register.seen.own).toBeGreaterThan(50);
+    expect(register.seen.leased).toBeGreaterThan(10);
     expect(register.seen.plain).toBeGreaterThan(5);
     expect(register.seen.refused).toBeGreaterThan(10);
   },

@@ -162,6 +162,7 @@ export class FakeNode implements NodeServices {
         syncs: 0,
         entriesWritten: 0,
         readRounds: 0,
+        leasedReads: 0,
         snapshotsTaken: 0,
         snapshotsInstalled: 0,
         elections: 0,

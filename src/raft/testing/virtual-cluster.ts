@@ -134,6 +134,7 @@ export class VirtualCluster {
       quarantined: node.quarantined,
       electionTimeoutMs: this.#options.electionTimeoutMs ?? 1000,
       heartbeatMs: this.#options.heartbeatMs ?? 100,
+      leaseMs: 0.9 * (this.#options.electionTimeoutMs ?? 1000),
       tailBytes: this.#options.tailBytes ?? 1 << 20,
       random: this.#options.random,
       now: this.now,

@@ -23,6 +23,7 @@ export class Registers implements Workload {
     INSERT OR IGNORE INTO register VALUES ${Array.from({ length: KEYS }, (_, id) => `(${id}, 0)`).join()};`;
   readonly #history: RegisterOperation[] = [];
   #lastValue = 0;
+  #reads = 0;
   /** What somebody was told last, by key. */
   readonly #newest: number[] = Array.from({ length: KEYS }, () => 0);
   /** Keys that no order was found for in time. */
@@ -46,7 +47,8 @@ export class Registers implements Workload {
     const invokedAt = actor.now();
     try {
       const readFrom = actor.random.float() < 0.3 ? 'leader' : 'any';
-      const options = { timeoutMs: CALL_MS, consistency: 'linearizable', readFrom } as const;
+      const consistency = ++this.#reads % 4 === 0 ? 'lease' : 'linearizable';
+      const options = { timeoutMs: CALL_MS, consistency, readFrom } as const;
       const row = await actor.database.first(READ, [key], options);
       const value = Number(row?.v ?? -1);
       this.#newest[key] = value;

@@ -82,6 +82,7 @@ class Driver {
       quarantined: false,
       electionTimeoutMs: ELECTION_MS,
       heartbeatMs: 100,
+      leaseMs: 0.9 * ELECTION_MS,
       tailBytes: 1024 * 1024,
       random: new SeededRandom(random.uint32()),
       now: this.#now,
