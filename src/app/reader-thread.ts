@@ -3,9 +3,11 @@ import { must } from '../base/index.ts';
 import {
   type DirectoryMessage,
   type FromReader,
+  packAnswer,
   Reader,
   SharedDirectory,
   type ToReader,
+  unpackRequest,
 } from '../machine/index.ts';
 import { SystemRandom, systemClock, ThreadPort } from '../net/index.ts';
 import type { SqlThreadData } from './threads.ts';
@@ -14,7 +16,7 @@ import type { SqlThreadData } from './threads.ts';
 const { module, port, limits, directoryPorts } = workerData as SqlThreadData;
 const directory = must(directoryPorts[0], 'a reader needs a directory');
 new Reader({
-  port: new ThreadPort<FromReader, ToReader>(port),
+  port: new ThreadPort<FromReader, ToReader>(port, { pack: packAnswer, unpack: unpackRequest }),
   module,
   clock: systemClock,
   random: new SystemRandom(),

@@ -4,10 +4,12 @@ import {
   type DirectoryMessage,
   type FromMachine,
   type FromReader,
+  packRequest,
   Reader,
   SharedDirectory,
   type ToMachine,
   type ToReader,
+  unpackAnswer,
 } from '../machine/index.ts';
 import { localPorts, SystemRandom, systemClock, ThreadPort } from '../net/index.ts';
 
@@ -55,15 +57,18 @@ export function spawnSqlThreads(
   };
   const directories = Array.from({ length: readerCount }, () => new MessageChannel());
   const ownDirectory = new MessageChannel();
+  const packing = { pack: packRequest, unpack: unpackAnswer };
   const machine = new ThreadPort<ToMachine, FromMachine>(
     spawn('./sql-thread.js', [
       ...directories.map((channel) => channel.port1),
       ownDirectory.port1,
       hostDirectory,
     ]),
+    packing,
   );
   const readers = directories.map(
-    (channel) => new ThreadPort<ToReader, FromReader>(spawn('./reader-thread.js', [channel.port2])),
+    (channel) =>
+      new ThreadPort<ToReader, FromReader>(spawn('./reader-thread.js', [channel.port2]), packing),
   );
   const [briefReader, briefEnd] = localPorts<ToReader, FromReader>();
   const ownMessages = new ThreadPort<never, DirectoryMessage>(ownDirectory.port2);

@@ -12,6 +12,7 @@ export * from './limits.ts';
 export * from './log.ts';
 export * from './network.ts';
 export * from './numbered.ts';
+export * from './packed.ts';
 export * from './port.ts';
 export * from './printable.ts';
 export * from './raft-messages.ts';

@@ -155,3 +155,30 @@ test('SHA-256 of "abc"', () => {
     'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
   );
 });
+
+test('messages written as values in a row keep their order among the others', async () => {
+  const { port1, port2 } = new MessageChannel();
+  type Message = { readonly n: number; readonly text?: string };
+  const a = new ThreadPort<Message, Message>(port1, {
+    pack: ({ n, text }, into) => {
+      if (text === undefined) return false;
+      into.push(0, n, text);
+      return true;
+    },
+  });
+  const b = new ThreadPort<Message, Message>(port2, {
+    unpack: (from) => {
+      from.expect(0);
+      return { n: from.number(), text: from.text() };
+    },
+  });
+  const seen: Message[] = [];
+  b.onMessage((message) => seen.push(message));
+  const sent = [{ n: 1 }, { n: 2, text: 'a' }, { n: 3, text: 'b' }, { n: 4 }, { n: 5, text: '' }];
+  for (const message of sent) a.post(message);
+  a.drain();
+  b.drain();
+  expect(seen).toEqual(sent);
+  a.close();
+  b.close();
+});

@@ -1,5 +1,11 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import type { Port } from '../base/index.ts';
+import { type Pack, PackedReader, type Port, type Unpack } from '../base/index.ts';
+
+/** How messages are written that cross often; all others cross as they are. */
+export interface Packing<Out, In> {
+  readonly pack?: Pack<Out>;
+  readonly unpack?: Unpack<In>;
+}
 
 /**
  * One end of a `MessageChannel` as a Port. What is posted during one turn crosses as one message: a
@@ -7,28 +13,30 @@ import type { Port } from '../base/index.ts';
  */
 export class ThreadPort<Out, In> implements Port<Out, In> {
   readonly #port: MessagePort;
+  readonly #packing: Packing<Out, In>;
   readonly #inbox: In[] = [];
-  #outbox: Out[] = [];
+  #outbox: unknown[] = [];
   #transfer = new Set<ArrayBuffer>();
   #handler: ((message: In) => void) | undefined;
   #closed = false;
 
   /** Takes the port over; nobody else may listen on it. */
-  constructor(port: MessagePort) {
+  constructor(port: MessagePort, packing: Packing<Out, In> = {}) {
     this.#port = port;
+    this.#packing = packing;
   }
 
   post(message: Out, transfer?: readonly ArrayBuffer[]): void {
     if (this.#closed) return;
     if (this.#outbox.length === 0) queueMicrotask(() => this.#flush());
-    this.#outbox.push(message);
+    if (this.#packing.pack?.(message, this.#outbox) !== true) this.#outbox.push(message);
     if (transfer !== undefined) for (const buffer of transfer) this.#transfer.add(buffer);
   }
 
   onMessage(handler: (message: In) => void): void {
     this.#handler = handler;
     this.#port.on('message', (batch: readonly In[]) => {
-      for (const message of batch) this.#inbox.push(message);
+      this.#receive(batch);
       this.#deliver();
     });
   }
@@ -39,7 +47,7 @@ export class ThreadPort<Out, In> implements Port<Out, In> {
     for (;;) {
       const received: { message: readonly In[] } | undefined = receiveMessageOnPort(this.#port);
       if (received === undefined) break;
-      for (const message of received.message) this.#inbox.push(message);
+      this.#receive(received.message);
     }
     this.#deliver();
   }
@@ -59,6 +67,20 @@ export class ThreadPort<Out, In> implements Port<Out, In> {
     this.#outbox = [];
     this.#transfer.clear();
     this.#port.postMessage(batch, transfer);
+  }
+
+  #receive(batch: readonly In[]): void {
+    const { unpack } = this.#packing;
+    for (let at = 0; at < batch.length; at++) {
+      const message = batch[at];
+      if (unpack === undefined || typeof message !== 'number') {
+        this.#inbox.push(message);
+        continue;
+      }
+      const reader = new PackedReader(batch, at);
+      this.#inbox.push(unpack(reader));
+      at = reader.at - 1;
+    }
   }
 
   /** From the inbox, so that a `drain` inside a handler goes on with the rest of the batch in order. */
