@@ -72,6 +72,13 @@ export class ByteReader {
     }
     return this.#viewed.getBigInt64(at, true);
   }
+  /** An i64, as a number where that is exact. */
+  integer(): number | bigint {
+    const at = this.#take(8);
+    const high = u32At(this.bytes, at + 4) | 0;
+    if (high < 0x200000 && high >= -0x1fffff) return high * 2 ** 32 + u32At(this.bytes, at);
+    return this.#viewed.getBigInt64(at, true);
+  }
   f64(): number {
     return this.#viewed.getFloat64(this.#take(8), true);
   }

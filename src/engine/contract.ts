@@ -174,6 +174,8 @@ export interface Statement {
 
   /** Binds parameter `index`, from 1. NaN becomes NULL. Throws SQLITE_RANGE (25), SQLITE_TOOBIG (18). */
   bind(index: number, value: Value): void;
+  /** Binds the text that a range of UTF-8 bytes is; what is no UTF-8 in it becomes U+FFFD. */
+  bindUtf8(index: number, bytes: Uint8Array, start: number, end: number): void;
   /** Binds a float even when the number is an integer (`1.0`); dqlite's wire tells them apart. */
   bindDouble(index: number, value: number): void;
   clearBindings(): void;

@@ -1,4 +1,4 @@
-import { assert, QuorateError, type Value } from '../base/index.ts';
+import { assert, fromUtf8, QuorateError, type Value } from '../base/index.ts';
 import { COLUMN_TYPE, type Statement } from './contract.ts';
 import { SQLITE } from './result-codes.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
@@ -13,6 +13,8 @@ const INT64_MAX = 2n ** 63n - 1n;
 const BYTES_PER_UNIT = 3;
 /** Below this length a loop beats the call that decodes a text. */
 const SHORT_TEXT_BYTES = 24;
+/** And below this one the loop that copies ASCII beats the call that copies any text. */
+const ASCII_LOOP_BYTES = 256;
 
 /** SQLITE_STMTSTATUS_REPREPARE. */
 const STATUS_REPREPARE = 5;
@@ -120,6 +122,30 @@ export class SqliteStatement implements Statement {
     if (this.#running) this.reset();
     const code = this.#bind(this.#pointer, index, value);
     if (code !== SQLITE.OK) this.#connection.fail(code);
+  }
+
+  bindUtf8(index: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#running) this.reset();
+    const length = end - start;
+    if (length > ASCII_LOOP_BYTES || !this.#toScratch(bytes, start, length)) {
+      this.bind(index, fromUtf8(bytes.subarray(start, end)));
+      return;
+    }
+    const { scratch } = this.#library;
+    const at = this.#pointer;
+    const code = this.#exports.sqlite3_bind_text(at, index, scratch, length, TRANSIENT);
+    if (code !== SQLITE.OK) this.#connection.fail(code);
+  }
+
+  /** Copies bytes if all are ASCII. */
+  #toScratch(from: Uint8Array, start: number, length: number): boolean {
+    const { bytes, scratch } = this.#library;
+    for (let i = 0; i < length; i++) {
+      const byte = from[start + i];
+      if (byte > 127) return false;
+      bytes[scratch + i] = byte;
+    }
+    return true;
   }
 
   bindDouble(index: number, value: number): void {

@@ -1,11 +1,12 @@
 import { QuorateError } from '../base/index.ts';
 import type { Connection, Statement } from '../engine/index.ts';
+import { ResultsWriter } from '../wire/index.ts';
 import { definitionRefused } from './definition-policy.ts';
 import { failureOf, needsOwnConnection, RAW_CODE } from './failure.ts';
 import type { Job } from './job.ts';
 import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
-import type { SqlFailure } from './messages.ts';
+import type { RequestEnd } from './messages.ts';
 import { isDml, placementOf } from './placement.ts';
 import {
   loadCounters,
@@ -31,29 +32,32 @@ const PART: Frame = {
   rollBack: `ROLLBACK TO ${SAVEPOINT}; RELEASE ${SAVEPOINT}`,
 };
 
+type BatchEnd = Extract<RequestEnd, { readonly kind: 'done' | 'failed' }>;
+
 /**
  * Runs a batch from its BEGIN to its COMMIT at one go: no other statement comes between, so it needs no connection of its own.
- * The caller has the write slot. Returns what it failed with; then nothing of it has happened.
+ * The caller has the write slot. When it fails, nothing of it has happened.
  */
 export function runBatch(
   core: MachineCore,
   database: MachineDatabase,
   job: Job,
   apart = job.session.home === undefined && hasSessionState(job),
-): { readonly failure: SqlFailure } | undefined {
+): BatchEnd {
   const { session } = job;
   const own = session.home;
   const frame = session.inTransaction ? PART : TRANSACTION;
   const connection = own ?? (apart ? database.takeHome() : database.writer());
   connection.pinPolicy = 'head';
   loadCounters(connection, session);
+  const results = new ResultsWriter();
   try {
     core.guard.run(job, () => {
       connection.execute(frame.begin);
-      runStatements(database, connection, job);
+      runStatements(database, connection, job, results);
       connection.execute(frame.commit);
     });
-    return undefined;
+    return { kind: 'done', results: results.finish() };
   } catch (error) {
     const { tooLarge } = connection;
     if (!connection.autocommit) connection.execute(frame.rollBack);
@@ -63,9 +67,9 @@ export function runBatch(
     }
     const reason = failureOf(error);
     job.rows = [];
-    job.results.length = 0;
     const code = tooLarge ? 'TX_TOO_LARGE' : reason.code;
-    return { failure: { ...reason, code, statementIndex: job.cursor?.index } };
+    const failure = { ...reason, code, statementIndex: job.cursor?.index };
+    return { kind: 'failed', failure, results: [] };
   } finally {
     if (apart) database.returnHome(connection);
   }
@@ -73,11 +77,17 @@ export function runBatch(
 
 function hasSessionState(job: Job): boolean {
   const { work } = job.submit;
-  return work.action === 'batch' && work.statements.some(({ sql }) => placementOf(sql) === 'state');
+  if (work.action !== 'batch') return false;
+  return work.statements.runs.some(({ sql }) => placementOf(sql) === 'state');
 }
 
 /** Programs repeat one text with other parameters: it is judged and compiled once for all that follow each other. */
-function runStatements(database: MachineDatabase, connection: Connection, job: Job): void {
+function runStatements(
+  database: MachineDatabase,
+  connection: Connection,
+  job: Job,
+  results: ResultsWriter,
+): void {
   const { cursor } = job;
   let statement: Statement | undefined;
   let text: string | undefined;
@@ -90,7 +100,7 @@ function runStatements(database: MachineDatabase, connection: Connection, job: J
         statement = compile(database, connection, job, sql);
         text = sql;
       }
-      runOne(connection, job, statement);
+      runOne(connection, job, statement, results);
       // What is no INSERT, UPDATE or DELETE may change what the same text means the next time.
       if (!isDml(sql)) {
         statement.release();
@@ -126,7 +136,12 @@ function compile(
   return statement;
 }
 
-function runOne(connection: Connection, job: Job, statement: Statement): void {
+function runOne(
+  connection: Connection,
+  job: Job,
+  statement: Statement,
+  results: ResultsWriter,
+): void {
   const dml = !statement.readonly && isDml(statement.sql);
   const total = connection.totalChanges;
   let failedAtWork = false;
@@ -140,7 +155,7 @@ function runOne(connection: Connection, job: Job, statement: Statement): void {
       else job.keepInOrder(rows);
     }
     const changed = storeCounters(connection, job.session, dml, total);
-    job.results.push(statementResult(job.submit.format, job.session, run, changed));
+    results.add(statementResult(job.submit.format, job.session, run, changed));
   } catch (error) {
     statement.reset();
     if (failedAtWork) storeCountersOfFailure(connection, job.session, total);

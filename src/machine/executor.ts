@@ -347,14 +347,14 @@ export class Executor {
     }
     if (database.owner !== job.session && !this.#queue.admit(database, job, true)) return false;
     const before = this.#core.observedHead(database);
-    const failed = runBatch(this.#core, database, job);
+    const end = runBatch(this.#core, database, job);
+    const failure = end.kind === 'failed' ? end.failure : undefined;
     const changed = this.#core.guard.takeChanged();
     if (changed) this.#committed(job, database);
     else job.saw(job.session.base ?? before);
-    if (job.session.home !== undefined) this.#keeper.follow(job, before, failed?.failure);
-    if (failed !== undefined)
-      return this.requests.end(job, stopped(job, this.#core.guard) ?? failed.failure);
-    return this.requests.finish(job, { kind: 'done', results: job.results });
+    if (job.session.home !== undefined) this.#keeper.follow(job, before, failure);
+    if (failure === undefined) return this.requests.finish(job, end);
+    return this.requests.end(job, stopped(job, this.#core.guard) ?? failure);
   }
 
   #committed(job: Job, database: MachineDatabase): void {

@@ -1,4 +1,5 @@
 import type { LogIndex, Value } from '../base/index.ts';
+import type { StatementBatch } from '../wire/index.ts';
 
 /** How row batches are encoded: dqlite's Rows body, or the body of our extension's Rows (docs/protocol-extensions.md). */
 export type RowFormat = 'dqlite' | 'extension';
@@ -40,7 +41,7 @@ export type Work =
   /** Statements as one transaction, all or nothing; rows of each are sent. */
   | {
       readonly action: 'batch';
-      readonly statements: readonly StatementRequest[];
+      readonly statements: StatementBatch;
       readonly mode: 'write' | 'read' | 'deferred';
     }
   /** About schema migrations: a request of room `schema` as JSON; the answer is one row with one text, JSON too. */
@@ -78,6 +79,9 @@ export interface StatementResult {
   readonly columnTypes: readonly string[];
 }
 
+/** Those of a batch that may write are encoded as in End of the extension (`ResultsWriter`): they cross threads. */
+export type StatementResults = readonly StatementResult[] | Uint8Array;
+
 export interface StatementDescription {
   readonly parameters: readonly string[];
   readonly columns: readonly string[];
@@ -101,7 +105,7 @@ export interface SqlFailure {
 }
 
 export type RequestEnd =
-  | { readonly kind: 'done'; readonly results: readonly StatementResult[] }
+  | { readonly kind: 'done'; readonly results: StatementResults }
   | { readonly kind: 'described'; readonly description: StatementDescription }
   | {
       readonly kind: 'failed';

@@ -73,7 +73,8 @@ export function unpackRequest(from: PackedReader): Submit {
 export function packAnswer(message: FromMachine | FromReader, into: PackedWriter): boolean {
   if (message.kind !== 'answer') return false;
   const { end, observed, rows, state } = message;
-  if (end?.kind !== 'done' || end.results.length !== 1) return false;
+  if (end?.kind !== 'done' || end.results instanceof Uint8Array) return false;
+  if (end.results.length !== 1) return false;
   into.push(ANSWER, message.session, message.request);
   if (observed.kind === 'published') into.push(true, observed.index);
   else {

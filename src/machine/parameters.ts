@@ -1,5 +1,6 @@
-import { QuorateError, type Value } from '../base/index.ts';
+import { type ByteReader, pad8, QuorateError, type Value } from '../base/index.ts';
 import type { Statement } from '../engine/index.ts';
+import { EXTENSION_VALUE, readShape, readString } from '../wire/index.ts';
 import { RAW_CODE } from './failure.ts';
 import type { Parameters, RowFormat } from './messages.ts';
 
@@ -34,21 +35,74 @@ export function bindParameters(
     if (surplus === 'refuse' && taken < parameters.values.length) {
       // What C-1.18 answers says nothing; our own clients are told what is wrong.
       if (format === 'dqlite') throw parameterError('leader exec failed', RAW_CODE.ioError);
-      throw parameterError(
-        `${parameters.values.length} parameters for a statement that has ${statement.parameterCount}`,
-        RAW_CODE.range,
-      );
+      throw tooMany(parameters.values.length, statement);
     }
     return;
   }
-  const names = statement.parameterNames;
   for (const [name, value] of parameters.values) {
-    const index = names.findIndex((known) => known === name || known.slice(1) === name);
-    if (index >= 0 && names[index] !== '') bindValue(statement, index + 1, value);
-    else if (surplus === 'refuse') {
-      throw parameterError(`the statement has no parameter ${name}`, RAW_CODE.range);
+    const index = parameterIndex(statement, name);
+    if (index > 0) bindValue(statement, index, value);
+    else if (surplus === 'refuse') throw unknownName(name);
+  }
+}
+
+/**
+ * The same for *parameters* of the extension as they travel, from the reader's place to their end; what does not fit is refused.
+ * A batch has thousands: no value is made of them on the way.
+ */
+export function bindEncoded(statement: Statement, reader: ByteReader): void {
+  const { count, named } = readShape(reader);
+  if (!named) {
+    const taken = Math.min(count, statement.parameterCount);
+    for (let index = 1; index <= taken; index++) bindNext(statement, index, reader);
+    if (taken < count) throw tooMany(count, statement);
+    return;
+  }
+  for (let i = 0; i < count; i++) {
+    const name = readString(reader);
+    const index = parameterIndex(statement, name);
+    if (index === 0) throw unknownName(name);
+    bindNext(statement, index, reader);
+  }
+}
+
+function bindNext(statement: Statement, index: number, reader: ByteReader): void {
+  const type = reader.safe();
+  switch (type) {
+    case EXTENSION_VALUE.integer:
+      statement.bind(index, reader.integer());
+      return;
+    case EXTENSION_VALUE.float:
+      statement.bindDouble(index, reader.f64());
+      return;
+    case EXTENSION_VALUE.null:
+      statement.bind(index, null);
+      return;
+    default: {
+      const length = reader.safe();
+      const start = reader.offset;
+      reader.skip(pad8(length));
+      if (type === EXTENSION_VALUE.text) {
+        statement.bindUtf8(index, reader.bytes, start, start + length);
+      } else statement.bind(index, reader.bytes.subarray(start, start + length));
     }
   }
+}
+
+/** Of a parameter's name with or without its prefix, from 1; 0 = there is none. */
+function parameterIndex(statement: Statement, name: string): number {
+  const names = statement.parameterNames;
+  const index = names.findIndex((known) => known === name || known.slice(1) === name);
+  return index >= 0 && names[index] !== '' ? index + 1 : 0;
+}
+
+function unknownName(name: string): QuorateError {
+  return parameterError(`the statement has no parameter ${name}`, RAW_CODE.range);
+}
+
+function tooMany(count: number, { parameterCount }: Statement): QuorateError {
+  const message = `${count} parameters for a statement that has ${parameterCount}`;
+  return parameterError(message, RAW_CODE.range);
 }
 
 function parameterError(message: string, rawCode: number): QuorateError {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
+import { packed } from '../../test/support/batches.ts';
 
 import type { Submit } from './messages.ts';
 import { SharedDirectory } from './shared-directory.ts';
@@ -44,7 +45,11 @@ describe('reader', () => {
     const { reader } = ready();
     const parameters = { kind: 'positional', values: [] } as const;
     const statements = Array.from({ length: 5 }, () => ({ sql: 'select x from t', parameters }));
-    const request = reader.submit({ action: 'batch', mode: 'read', statements });
+    const request = reader.submit({
+      action: 'batch',
+      mode: 'read',
+      statements: packed(statements),
+    });
     // As a server does it: more is asked for when something has come.
     let asked = 0;
     for (let i = 0; i < statements.length; i++) {
@@ -65,7 +70,11 @@ describe('reader', () => {
     const statements = ['select 1', 'select 2', 'select 3', write].map((sql) => {
       return { sql, parameters };
     });
-    const request = reader.submit({ action: 'batch', mode: 'deferred', statements });
+    const request = reader.submit({
+      action: 'batch',
+      mode: 'deferred',
+      statements: packed(statements),
+    });
     reader.send({ kind: 'credit', request, batches: 2 });
     expect(reader.code(request)).toBe('SQLITE_READONLY');
   });
@@ -192,10 +201,9 @@ describe('reader', () => {
     const request = reader.submit({
       action: 'batch',
       mode: 'read',
-      statements: statements.map((sql) => ({
-        sql,
-        parameters: { kind: 'positional', values: [] },
-      })),
+      statements: packed(
+        statements.map((sql) => ({ sql, parameters: { kind: 'positional', values: [] } })),
+      ),
     });
     expect(reader.answers.get(request)?.at(-1)?.end).toBeUndefined();
     reader.send({ kind: 'credit', request, batches: 5 });

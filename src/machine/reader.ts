@@ -543,7 +543,7 @@ function mustRedirect(job: Job<ReaderSession>, sql: string): boolean {
   const { work } = job.submit;
   if (work.action === 'batch') {
     if (work.mode === 'write') return true;
-    return work.statements.some((statement) => placementOf(statement.sql) !== 'reader');
+    return work.statements.runs.some((run) => placementOf(run.sql) !== 'reader');
   }
   if (work.action === 'describe') return placementOf(sql) === 'state';
   return placementOf(sql) !== 'reader';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
+import { packed } from '../../test/support/batches.ts';
 import { declarationOf } from '../schema/index.ts';
 import type { Submit } from './messages.ts';
 import { Release, SchemaCluster, type Step } from './testing/schema-cluster.ts';
@@ -65,10 +66,9 @@ describe('ways around the fence', () => {
       {
         action: 'batch',
         mode: 'write',
-        statements: statements.map((sql) => ({
-          sql,
-          parameters: { kind: 'positional', values: [] },
-        })),
+        statements: packed(
+          statements.map((sql) => ({ sql, parameters: { kind: 'positional', values: [] } })),
+        ),
       },
       session,
     );
@@ -109,7 +109,10 @@ describe('the fence of readers', () => {
     expect(beside.code(beside.statement('commit', session))).toBe('done');
     const parameters = { kind: 'positional', values: [] } as const;
     const statements = [{ sql: 'select 1', parameters }];
-    const batch = beside.submit({ action: 'batch', mode: 'read', statements }, declaring(OLD));
+    const batch = beside.submit(
+      { action: 'batch', mode: 'read', statements: packed(statements) },
+      declaring(OLD),
+    );
     expect(beside.code(batch)).toBe('done');
   });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
+import { packed } from '../../test/support/batches.ts';
 import { digestOf } from '../schema/index.ts';
 import { Release, SchemaCluster, type Step } from './testing/schema-cluster.ts';
 import { useSqlite } from './testing/world.ts';
@@ -51,9 +52,9 @@ describe("the policy 'migrations-only'", () => {
     const statements = ['insert into t values (2)', 'create table x(a)'].map((sql) => {
       return { sql, parameters };
     });
-    expect(world.code(world.submit({ action: 'batch', statements, mode: 'write' }))).toBe(
-      'DDL_REFUSED',
-    );
+    expect(
+      world.code(world.submit({ action: 'batch', statements: packed(statements), mode: 'write' })),
+    ).toBe('DDL_REFUSED');
     expect(cluster.look('select count(*) from t')).toBe(1);
   });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { expect, it } from 'vitest';
+import { packed } from '../../test/support/batches.ts';
 
 import { ReaderWorld, rowsOf, useSqlite, World } from './testing/world.ts';
 
@@ -74,7 +75,9 @@ it('time between statements does not count, and a long text lets others have the
     {
       action: 'batch',
       mode: 'read',
-      statements: Array(30).fill({ sql: query, parameters: { kind: 'positional', values: [] } }),
+      statements: packed(
+        Array(30).fill({ sql: query, parameters: { kind: 'positional', values: [] } }),
+      ),
     },
     {},
   );

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
-
+import { packed } from '../../test/support/batches.ts';
+import type { Value } from '../base/index.ts';
 import type { Submit } from './messages.ts';
 import { rowsOf, useSqlite, World } from './testing/world.ts';
 
@@ -312,7 +313,7 @@ describe('sessions', () => {
     const batch = world.submit({
       action: 'batch',
       mode: 'write',
-      statements: statements.map((sql) => ({ sql, parameters })),
+      statements: packed(statements.map((sql) => ({ sql, parameters }))),
     });
     expect(world.end(batch)).toMatchObject({ kind: 'done', results: { length: 3 } });
     const count = "select count(*), changes() from t where x = 'q'";
@@ -403,11 +404,11 @@ describe('scripts and batches', () => {
     const good = world.submit({
       action: 'batch',
       mode: 'write',
-      statements: [
+      statements: packed([
         statement("insert into t values(90, 'a') returning id"),
         statement("insert into t values(91, 'b')"),
         statement('select count(*) from t'),
-      ],
+      ]),
     });
     expect(world.end(good)).toMatchObject({ kind: 'done', results: { length: 3 } });
     expect(rowsOf(world.answers.get(good) ?? [])).toEqual([[[90]], [], [[4]]]);
@@ -415,10 +416,10 @@ describe('scripts and batches', () => {
     const bad = world.submit({
       action: 'batch',
       mode: 'deferred',
-      statements: [
+      statements: packed([
         statement("insert into t values(92, 'c')"),
         statement("insert into t values(92, 'd')"),
-      ],
+      ]),
     });
     expect(world.end(bad)).toMatchObject({
       kind: 'failed',
@@ -429,7 +430,7 @@ describe('scripts and batches', () => {
     const sneaky = world.submit({
       action: 'batch',
       mode: 'write',
-      statements: [statement('commit')],
+      statements: packed([statement('commit')]),
     });
     expect(world.code(sneaky)).toBe('BATCH_TRANSACTION');
   });
@@ -443,7 +444,7 @@ describe('scripts and batches', () => {
     const good = world.submit({
       action: 'batch',
       mode: 'write',
-      statements: [insert(90n, 'a'), insert(91n), insert(91n, 'b')],
+      statements: packed([insert(90n, 'a'), insert(91n), insert(91n, 'b')]),
     });
     expect(world.end(good)).toMatchObject({
       kind: 'done',
@@ -455,11 +456,66 @@ describe('scripts and batches', () => {
     const make = { ...drop, sql: 'create table u(x)' };
     const fill = { ...drop, sql: 'insert into u values(1)' };
     const statements = [make, fill, fill, drop, make, fill, drop, drop];
-    const bad = world.submit({ action: 'batch', mode: 'write', statements });
+    const bad = world.submit({ action: 'batch', mode: 'write', statements: packed(statements) });
     expect(world.end(bad)).toMatchObject({
       kind: 'failed',
       failure: { code: 'SQLITE_ERROR', statementIndex: 7 },
     });
+  });
+
+  it('store every value of a batch as it was given', () => {
+    const world = ready();
+    world.run('create table v(id integer primary key, x)');
+    const values = [
+      ...[0n, -1n, 2n ** 31n, 2n ** 53n, -(2n ** 53n), 2n ** 63n - 1n, -(2n ** 63n)],
+      ...[1.5, -0, 1e300, null, new Uint8Array(), new Uint8Array([0, 255])],
+      ...['', 'a\0b', 'ä€😀', 'x'.repeat(300), `${'x'.repeat(300)}ä`, 'y'.repeat(70_000)],
+    ];
+    const batch = world.submit({
+      action: 'batch',
+      mode: 'write',
+      statements: packed([
+        ...values.map((value) => ({
+          sql: 'insert into v(x) values (?)',
+          parameters: { kind: 'positional', values: [value] } as const,
+        })),
+        {
+          sql: 'update v set x = $x where id = :id',
+          parameters: {
+            kind: 'named',
+            values: [
+              ['id', 2n],
+              ['$x', 'named'],
+            ],
+          },
+        },
+      ]),
+    });
+    expect(world.end(batch)).toMatchObject({ kind: 'done', results: { length: 20 } });
+    const stored = values.map((value) => (Object.is(value, -0) ? 0 : value));
+    stored[1] = 'named';
+    const read = world.rows('select x from v where changes() >= 0 order by id').map(([x]) => x);
+    const exact = (x: Value) => (Number.isSafeInteger(x) ? BigInt(Number(x)) : x);
+    expect(read.map(exact)).toEqual(stored.map(exact));
+    expect(world.rows("select count(*) + 0 * changes() from v where typeof(x) = 'real'")).toEqual([
+      [3],
+    ]);
+    const surplus = world.submit({
+      action: 'batch',
+      mode: 'write',
+      statements: packed([
+        { sql: 'delete from v', parameters: { kind: 'positional', values: [1n] } },
+      ]),
+    });
+    expect(world.code(surplus)).toBe('PARAMETERS');
+    const unknown = world.submit({
+      action: 'batch',
+      mode: 'write',
+      statements: packed([
+        { sql: 'delete from v where id = :id', parameters: { kind: 'named', values: [['x', 1n]] } },
+      ]),
+    });
+    expect(world.code(unknown)).toBe('PARAMETERS');
   });
 
   it('are part of the transaction of their session', () => {
@@ -469,7 +525,7 @@ describe('scripts and batches', () => {
     const statements = ["insert into t values(101, 'b')", "insert into t values(101, 'c')"].map(
       (sql) => ({ sql, parameters: { kind: 'positional', values: [] } as const }),
     );
-    const bad = world.submit({ action: 'batch', mode: 'write', statements }, A);
+    const bad = world.submit({ action: 'batch', mode: 'write', statements: packed(statements) }, A);
     expect(world.code(bad)).toBe('SQLITE_CONSTRAINT');
     expect(world.last(bad)?.state).toMatchObject({ transaction: 'write', aborted: false });
     world.run('commit', [], A);

@@ -1,9 +1,10 @@
-import { assert, QuorateError, utf8 } from '../base/index.ts';
+import { assert, ByteReader, QuorateError, utf8 } from '../base/index.ts';
 import type { Connection, Prepared, Statement } from '../engine/index.ts';
 import { statementStart } from '../sql/index.ts';
+import type { TextRun } from '../wire/index.ts';
 import { RAW_CODE } from './failure.ts';
 import type { Submit, Work } from './messages.ts';
-import { bindParameters, bindPositional } from './parameters.ts';
+import { bindEncoded, bindParameters, bindPositional } from './parameters.ts';
 import type { RowMode } from './statement-run.ts';
 
 /** The statements of a request one after another, whatever kind of work it is. */
@@ -57,33 +58,41 @@ class StatementCursor implements WorkCursor {
 
 class BatchCursor implements WorkCursor {
   readonly rows = 'send';
-  readonly #work: Batch;
-  readonly #submit: Submit;
+  readonly #runs: readonly TextRun[];
+  readonly #parameters: ByteReader;
+  /** Where the parameters of the current statement begin; it can be bound more than once. */
+  #start = 0;
+  #run = 0;
+  #inRun = 0;
   index = 0;
 
-  constructor(work: Batch, submit: Submit) {
-    this.#work = work;
-    this.#submit = submit;
+  constructor({ statements }: Batch) {
+    this.#runs = statements.runs;
+    this.#parameters = new ByteReader(statements.parameters);
   }
 
   get sql(): string | undefined {
-    return this.#work.statements[this.index]?.sql;
+    return this.#runs[this.#run]?.sql;
   }
 
   prepare(connection: Connection): Statement | undefined {
-    const { sql } = this.#work.statements[this.index];
+    const { sql } = this.#runs[this.#run];
     const prepared = connection.prepare(sql);
     if (prepared.statement !== undefined) refuseTail(prepared, sql);
     return prepared.statement;
   }
 
   bind(statement: Statement): void {
-    const { parameters } = this.#work.statements[this.index];
-    bindParameters(statement, parameters, 'refuse', this.#submit.format);
+    this.#parameters.offset = this.#start;
+    bindEncoded(statement, this.#parameters);
   }
 
   advance(): void {
+    this.#start = this.#parameters.offset;
     this.index++;
+    if (++this.#inRun < this.#runs[this.#run].count) return;
+    this.#run++;
+    this.#inRun = 0;
   }
 }
 
@@ -144,7 +153,7 @@ export function workCursor(submit: Submit): WorkCursor {
     'it has no statements',
   );
   if (work.action === 'statement') return new StatementCursor(work, submit);
-  if (work.action === 'batch') return new BatchCursor(work, submit);
+  if (work.action === 'batch') return new BatchCursor(work);
   return new ScriptCursor(work);
 }
 

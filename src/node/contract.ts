@@ -1,5 +1,11 @@
 import type { LogIndex, Member, NodeId, Outcome, Role, Term } from '../base/index.ts';
-import type { RowFormat, StatementDescription, StatementResult, Work } from '../machine/index.ts';
+import type {
+  RowFormat,
+  StatementDescription,
+  StatementResult,
+  StatementResults,
+  Work,
+} from '../machine/index.ts';
 
 export type Consistency = 'linearizable' | 'lease' | 'session' | 'local';
 
@@ -42,7 +48,7 @@ export type RequestResult =
   | {
       readonly kind: 'done';
       readonly index: LogIndex;
-      readonly results: readonly StatementResult[];
+      readonly results: StatementResults;
       readonly inTransaction: boolean;
     }
   | { readonly kind: 'described'; readonly description: StatementDescription }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { packed } from '../../test/support/batches.ts';
 import type { SessionState, Work } from '../machine/index.ts';
 import type { Consistency } from './contract.ts';
 import { FRESH, type Place, type RouteQuestion, route, startsAs } from './router.ts';
@@ -87,7 +88,7 @@ describe('on the leader', () => {
   test('batches by their mode', () => {
     const batch = (mode: 'write' | 'read' | 'deferred'): Work => ({
       action: 'batch',
-      statements: [],
+      statements: packed([]),
       mode,
     });
     expect(ask(batch('read'))).toMatchObject({ place: 'reader' });

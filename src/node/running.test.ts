@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { packed } from '../../test/support/batches.ts';
 import { logIndex, type Term } from '../base/index.ts';
 import type { Answer, SessionMessage } from '../machine/index.ts';
 import { ManualClock } from '../machine/testing/world.ts';
@@ -291,7 +292,7 @@ describe('a reader on the own thread', () => {
 
   test('has neither batches nor scripts', () => {
     const hall = new Hall(true);
-    hall.run({ ...read, work: { action: 'batch', mode: 'read', statements: [] } });
+    hall.run({ ...read, work: { action: 'batch', mode: 'read', statements: packed([]) } });
     expect(hall.toBrief).toEqual([]);
     expect(hall.posted).toHaveLength(1);
   });

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { packed } from '../../test/support/batches.ts';
 import type { NodeId } from '../base/index.ts';
 import type { Work } from '../machine/index.ts';
 import { ExtensionRowsReader, Lz4FrameDecoder, Lz4FrameEncoder } from '../wire/index.ts';
@@ -210,10 +211,10 @@ describe('with SQLite', () => {
     const batch: Work = {
       action: 'batch',
       mode: 'write',
-      statements: [
+      statements: packed([
         { sql: 'insert into t values(3)', parameters },
         { sql: 'select count(*) from t', parameters },
-      ],
+      ]),
     };
     expect((await cluster.execute(1n, '', { work: batch })).result.kind).toBe('done');
     expect(await query(3n, 'select count(*) from t')).toEqual([[3]]);

@@ -1,6 +1,6 @@
 import { assert } from '../base/index.ts';
 import type { AnswerSink, RequestResult, RunningRequest } from '../node/index.ts';
-import type { ExtensionResponse } from '../wire/index.ts';
+import type { ExtensionResponse, SentEnd } from '../wire/index.ts';
 import { requestFailure } from './extension-failure.ts';
 
 /** Last byte of a batch of rows that ends its statement. */
@@ -13,7 +13,7 @@ const AHEAD = 4;
 export class ExtensionCall implements AnswerSink {
   readonly request: number;
   readonly #nodeId: bigint;
-  readonly #send: (response: ExtensionResponse) => void;
+  readonly #send: (response: ExtensionResponse | SentEnd) => void;
   readonly #ended: () => void;
   #running: RunningRequest | undefined;
   readonly #blocked: () => boolean;
@@ -29,7 +29,7 @@ export class ExtensionCall implements AnswerSink {
   constructor(
     request: number,
     nodeId: bigint,
-    send: (response: ExtensionResponse) => void,
+    send: (response: ExtensionResponse | SentEnd) => void,
     blocked: () => boolean,
     ended: () => void,
   ) {

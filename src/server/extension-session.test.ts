@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { packed } from '../../test/support/batches.ts';
 import { HELLO_WORD, SessionHarness, settle } from '../../test/support/session-harness.ts';
 import { logIndex, QuorateError } from '../base/index.ts';
 import { sha256 } from '../net/index.ts';
@@ -122,7 +123,7 @@ describe('Run', () => {
     expect(at.node.last.session).toBeUndefined();
     expect(at.node.last.request).toEqual({
       database: 'db',
-      work: { action: 'batch', statements, mode: 'deferred' },
+      work: { action: 'batch', statements: packed(statements), mode: 'deferred' },
       format: 'extension',
       consistency: 'session',
       minimumIndex: 88,

@@ -4,10 +4,11 @@ import {
   decodeExtensionRequest,
   EXTENSION_REQUEST,
   EXTENSION_VERSION,
-  type ExtensionRequest,
   type ExtensionResponse,
-  type ExtensionRun,
   encodeExtensionResponse,
+  type ReceivedRequest,
+  type ReceivedRun,
+  type SentEnd,
 } from '../wire/index.ts';
 import { OUTPUT_HIGH_BYTES, type SessionContext, type SessionOutput } from './context.ts';
 import { ExtensionCall } from './extension-call.ts';
@@ -16,7 +17,7 @@ import { StreamState, type StreamTask } from './extension-stream.ts';
 import { describeRequest, runRequest } from './node-request.ts';
 import { statusJson } from './status-json.ts';
 
-type Request<T extends ExtensionRequest['type']> = Extract<ExtensionRequest, { readonly type: T }>;
+type Request<T extends ReceivedRequest['type']> = Extract<ReceivedRequest, { readonly type: T }>;
 
 /** An unanswered request: what it holds, and how Credit and Cancel reach it. */
 interface Unanswered {
@@ -98,7 +99,7 @@ export class ExtensionSession {
     this.#unanswered.clear();
   }
 
-  #send(response: ExtensionResponse): void {
+  #send(response: ExtensionResponse | SentEnd): void {
     if (!this.#closed) this.#output.send([encodeExtensionResponse(response)]);
   }
 
@@ -132,7 +133,7 @@ export class ExtensionSession {
   }
 
   #admit(
-    request: Exclude<ExtensionRequest, Request<'hello' | 'credit' | 'cancel'>>,
+    request: Exclude<ReceivedRequest, Request<'hello' | 'credit' | 'cancel'>>,
     bytes: number,
   ): void {
     if (this.#unanswered.get(request.request) !== undefined) {
@@ -185,7 +186,7 @@ export class ExtensionSession {
     }
   }
 
-  #run(run: ExtensionRun, bytes: number): void {
+  #run(run: ReceivedRun, bytes: number): void {
     const options = { retryable: true, outcome: 'rolled-back' } as const;
     const stream = this.#streams.get(run.stream);
     if (run.stream !== 0 && stream === undefined) {
@@ -350,7 +351,7 @@ export class ExtensionSession {
 }
 
 /** Not a part of what is open already, such as a transaction. */
-function beginsAnew(request: ExtensionRequest): boolean {
+function beginsAnew(request: ReceivedRequest): boolean {
   switch (request.type) {
     case 'run':
       return request.stream === 0;

@@ -1,6 +1,6 @@
 import { logIndex, QuorateError, type Value } from '../base/index.ts';
 import type { NodeRequest } from '../node/index.ts';
-import type { ExtensionRun, ExtensionStatement } from '../wire/index.ts';
+import type { ExtensionStatement, ReceivedRun } from '../wire/index.ts';
 
 /** Fields of a plain dqlite request: always linearizable at the leader, with C's batches of rows. */
 export function plainRequest(
@@ -27,7 +27,7 @@ export function describeRequest(database: string, sql: string): NodeRequest {
 }
 
 /** Run of the extension on `database`. A QuorateError is returned when it asks for something impossible. */
-export function runRequest(run: ExtensionRun, database: string): NodeRequest | QuorateError {
+export function runRequest(run: ReceivedRun, database: string): NodeRequest | QuorateError {
   const work = runWork(run);
   if (work instanceof QuorateError) return work;
   return {
@@ -43,10 +43,10 @@ export function runRequest(run: ExtensionRun, database: string): NodeRequest | Q
   };
 }
 
-function runWork(run: ExtensionRun): NodeRequest['work'] | QuorateError {
+function runWork(run: ReceivedRun): NodeRequest['work'] | QuorateError {
   const { kind, mode, statements } = run;
-  if (kind === 'batch') return { action: 'batch', statements, mode };
-  const [statement] = statements;
+  if ('runs' in statements) return { action: 'batch', statements, mode };
+  const statement = statements;
   if (kind === 'schema' || kind === 'rehearse') return { action: kind, json: statement.sql };
   if (kind === 'script') {
     const parameters = positional(statement);

@@ -118,7 +118,8 @@ export class PlainDatabase {
     request: SqlRequest,
     results: Extract<RequestResult, { readonly kind: 'done' }>['results'],
   ): void {
-    const last = results.at(-1);
+    // Encoded are only those of a batch, which this protocol does not know.
+    const last = results instanceof Uint8Array ? undefined : results.at(-1);
     if (last === undefined) return;
     const { rowsAffected, lastInsertRowid } = last;
     const isQuery = request.type === 'query' || request.type === 'query-sql';

@@ -8,17 +8,16 @@ import {
 } from '../base/index.ts';
 import {
   beginMessage,
-  type ExtensionParameters,
+  type ExtensionStatement,
   expectEnd,
   finishMessage,
-  readCount,
   readName,
   readParameters,
   readString,
-  repeat,
   writeParameters,
   writeString,
 } from './extension-value.ts';
+import { readStatements, type StatementBatch, writeStatements } from './statement-batch.ts';
 
 /** Message types of requests (docs/protocol-extensions.md). */
 export const EXTENSION_REQUEST = {
@@ -43,11 +42,6 @@ const ANY_STALENESS = 0xffffffff;
 const READ_ONLY = 1;
 /** Bytes of the identification of what a session declares; all zero = nothing. */
 const DECLARATION_BYTES = 16;
-
-export interface ExtensionStatement {
-  readonly sql: string;
-  readonly parameters: ExtensionParameters;
-}
 
 /** What to run: one statement, a script, a batch, or a request about the schema, whose JSON stands in place of the statement. */
 export interface ExtensionWork {
@@ -98,6 +92,14 @@ export type ExtensionRequest =
     }
   | { readonly type: 'status'; readonly request: number }
   | { readonly type: 'digest'; readonly request: number; readonly database: string };
+
+/** A Run as it arrives. */
+export interface ReceivedRun extends Omit<ExtensionRun, 'statements'> {
+  /** Those of a batch stay as they travelled. */
+  readonly statements: ExtensionStatement | StatementBatch;
+}
+
+export type ReceivedRequest = Exclude<ExtensionRequest, ExtensionRun> | ReceivedRun;
 
 /** A whole message, header included. Throws RangeError for an integer that does not fit into 64 bits. */
 export function encodeExtensionRequest(request: ExtensionRequest): Uint8Array {
@@ -157,12 +159,15 @@ export function encodeExtensionRun(
   writer.u32(run.maxStalenessMs ?? ANY_STALENESS).u32(run.maxStalenessEntries ?? ANY_STALENESS);
   writeDeclaration(writer, run.declaration);
   writeString(writer, run.database);
-  writer.safe(run.statements.length);
-  for (const { sql, parameters } of run.statements) {
-    writeString(writer, sql);
-    writeParameters(writer, parameters);
-  }
+  if (run.kind === 'batch') writeStatements(writer, run.statements);
+  else writeStatement(writer, run.statements);
   return finishMessage(writer);
+}
+
+function writeStatement(writer: ByteWriter, [statement]: readonly ExtensionStatement[]): void {
+  writer.safe(1);
+  writeString(writer, statement.sql);
+  writeParameters(writer, statement.parameters);
 }
 
 /** True for the types of the extension's requests. */
@@ -171,14 +176,14 @@ export function isExtensionRequest(type: number): boolean {
 }
 
 /** Decodes the body of a message of type 32 to 41. Throws DecodeError. */
-export function decodeExtensionRequest(type: number, body: Uint8Array): ExtensionRequest {
+export function decodeExtensionRequest(type: number, body: Uint8Array): ReceivedRequest {
   const reader = new ByteReader(body);
   const request = readRequest(type, reader);
   expectEnd(reader);
   return request;
 }
 
-function readRequest(type: number, reader: ByteReader): ExtensionRequest {
+function readRequest(type: number, reader: ByteReader): ReceivedRequest {
   if (type === EXTENSION_REQUEST.hello) {
     const version = reader.safe();
     reader.skip(8);
@@ -225,7 +230,7 @@ function readRequest(type: number, reader: ByteReader): ExtensionRequest {
   }
 }
 
-function readRun(request: number, reader: ByteReader): ExtensionRun {
+function readRun(request: number, reader: ByteReader): ReceivedRun {
   const stream = reader.safe();
   const deadlineMs = reader.u32();
   const consistency = pick(CONSISTENCIES, reader.u8(), 'consistency');
@@ -237,12 +242,7 @@ function readRun(request: number, reader: ByteReader): ExtensionRun {
   const maxStalenessEntries = staleness(reader.u32());
   const declaration = readDeclaration(reader);
   const database = readName(reader);
-  const count = readCount(reader);
-  if (kind !== 'batch' && count !== 1) throw new DecodeError(`${count} statements in a ${kind}`);
-  const statements = repeat(count, () => ({
-    sql: readName(reader),
-    parameters: readParameters(reader),
-  }));
+  const statements = kind === 'batch' ? readStatements(reader) : readStatement(reader);
   return {
     type: 'run',
     request,
@@ -258,6 +258,12 @@ function readRun(request: number, reader: ByteReader): ExtensionRun {
     database,
     statements,
   };
+}
+
+function readStatement(reader: ByteReader): ExtensionStatement {
+  const count = reader.safe();
+  if (count !== 1) throw new DecodeError(`${count} statements where there can be one`);
+  return { sql: readName(reader), parameters: readParameters(reader) };
 }
 
 function writeDeclaration(writer: ByteWriter, declaration: string): void {

@@ -7,11 +7,17 @@ import {
   type Outcome,
 } from '../base/index.ts';
 import {
+  type ExtensionResult,
+  readColumns,
+  readResults,
+  writeColumns,
+  writeResults,
+} from './extension-results.ts';
+import {
   beginMessage,
   expectEnd,
   finishMessage,
   readCount,
-  readName,
   readString,
   repeat,
   writeString,
@@ -34,14 +40,6 @@ const OUTCOMES = [undefined, 'committed', 'rolled-back', 'unknown'] as const;
 const IN_TRANSACTION = 1;
 const READ_ONLY = 1;
 const DIGEST_BYTES = 32;
-
-/** Counters and columns of one statement. */
-export interface ExtensionResult {
-  readonly rowsAffected: number;
-  readonly lastInsertRowid: bigint;
-  readonly columns: readonly string[];
-  readonly columnTypes: readonly string[];
-}
 
 export interface ExtensionFailure {
   readonly type: 'failure';
@@ -114,8 +112,15 @@ export type ExtensionResponse =
   /** Id 0 and an empty address: unknown. */
   | { readonly type: 'leader'; readonly id: bigint; readonly address: string };
 
+type ExtensionEnd = Extract<ExtensionResponse, { readonly type: 'end' }>;
+
+/** An End to be sent: its results may be encoded already (`ResultsWriter`). */
+export interface SentEnd extends Omit<ExtensionEnd, 'results'> {
+  readonly results: readonly ExtensionResult[] | Uint8Array;
+}
+
 /** A whole message, header included. */
-export function encodeExtensionResponse(response: ExtensionResponse): Uint8Array {
+export function encodeExtensionResponse(response: ExtensionResponse | SentEnd): Uint8Array {
   const code = EXTENSION_RESPONSE;
   const writer =
     response.type === 'rows' ? new ByteWriter(response.batch.length + 24) : ByteWriter.pooled();
@@ -132,7 +137,8 @@ export function encodeExtensionResponse(response: ExtensionResponse): Uint8Array
     case 'end':
       beginMessage(writer, code.end).safe(response.request).safe(response.index);
       writer.u64(response.nodeId).safe(response.inTransaction ? IN_TRANSACTION : 0);
-      writeResults(writer, response.results);
+      if (response.results instanceof Uint8Array) writer.raw(response.results);
+      else writeResults(writer, response.results);
       break;
     case 'failure':
       writeFailure(beginMessage(writer, code.failure), response);
@@ -169,47 +175,6 @@ export function encodeExtensionRowsHead(
   const writer = beginMessage(ByteWriter.pooled(), EXTENSION_RESPONSE.rows);
   writer.safe(request).safe(statementIndex);
   return writer.patchU32(0, (16 + batchBytes) / 8).finish();
-}
-
-function writeResults(writer: ByteWriter, results: readonly ExtensionResult[]): void {
-  writer.safe(results.length);
-  for (const result of results) {
-    writer.safe(result.rowsAffected).i64(result.lastInsertRowid);
-    writeColumns(writer, result.columns, result.columnTypes);
-  }
-}
-
-function readResults(reader: ByteReader): ExtensionResult[] {
-  const results: ExtensionResult[] = [];
-  for (let count = readCount(reader); count > 0; count--) {
-    const rowsAffected = reader.safe();
-    const lastInsertRowid = reader.i64();
-    const { columns, columnTypes } = readColumns(reader);
-    results.push({ rowsAffected, lastInsertRowid, columns, columnTypes });
-  }
-  return results;
-}
-
-function writeColumns(
-  writer: ByteWriter,
-  columns: readonly string[],
-  types: readonly string[],
-): void {
-  writer.safe(columns.length);
-  for (let i = 0; i < columns.length; i++) {
-    writeString(writer, columns[i]);
-    writeString(writer, types[i] ?? '');
-  }
-}
-
-function readColumns(reader: ByteReader): { columns: string[]; columnTypes: string[] } {
-  const columns: string[] = [];
-  const columnTypes: string[] = [];
-  for (let count = readCount(reader); count > 0; count--) {
-    columns.push(readName(reader));
-    columnTypes.push(readName(reader));
-  }
-  return { columns, columnTypes };
 }
 
 function writeFailure(writer: ByteWriter, failure: ExtensionFailure): void {

@@ -16,6 +16,12 @@ export type ExtensionParameters =
   | { readonly kind: 'positional'; readonly values: readonly Value[] }
   | { readonly kind: 'named'; readonly values: readonly (readonly [string, Value])[] };
 
+export interface ExtensionStatement {
+  readonly sql: string;
+  readonly parameters: ExtensionParameters;
+}
+
+/** Flag of *parameters*: each value has its name before it. */
 const NAMED = 1;
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
@@ -114,16 +120,53 @@ export function writeParameters(writer: ByteWriter, parameters: ExtensionParamet
 
 /** Reads *parameters*. */
 export function readParameters(reader: ByteReader): ExtensionParameters {
-  const count = checkCount(reader, reader.u32());
-  const flags = reader.u32();
-  if (flags === 0) {
-    return { kind: 'positional', values: repeat(count, () => readValue(reader)) };
-  }
-  if (flags !== NAMED) throw new DecodeError(`unknown flags of parameters ${flags}`);
+  const { count, named } = readShape(reader);
+  if (!named) return { kind: 'positional', values: repeat(count, () => readValue(reader)) };
   return {
     kind: 'named',
     values: repeat(count, (): [string, Value] => [readString(reader), readValue(reader)]),
   };
+}
+
+/** Steps over *parameters*, refusing whatever `readParameters` would refuse. */
+export function skipParameters(reader: ByteReader): void {
+  const { count, named } = readShape(reader);
+  for (let i = 0; i < count; i++) {
+    if (named) skipBytes(reader);
+    skipValue(reader);
+  }
+}
+
+function skipValue(reader: ByteReader): void {
+  const type = reader.safe();
+  switch (type) {
+    case EXTENSION_VALUE.integer:
+    case EXTENSION_VALUE.float:
+      reader.skip(8);
+      return;
+    case EXTENSION_VALUE.text:
+    case EXTENSION_VALUE.blob:
+      skipBytes(reader);
+      return;
+    case EXTENSION_VALUE.null:
+      return;
+    default:
+      throw new DecodeError(`unknown type of value ${type}`);
+  }
+}
+
+function skipBytes(reader: ByteReader): void {
+  reader.skip(pad8(reader.safe()));
+}
+
+/** How many values *parameters* have, and whether they have names. */
+export function readShape(reader: ByteReader): { readonly count: number; readonly named: boolean } {
+  const count = checkCount(reader, reader.u32());
+  const flags = reader.u32();
+  if (flags !== 0 && flags !== NAMED) {
+    throw new DecodeError(`unknown flags of parameters ${flags}`);
+  }
+  return { count, named: flags === NAMED };
 }
 
 /** A number of items that each take at least one word; refused before anything is allocated for them. */

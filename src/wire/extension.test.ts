@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { packed, unpacked } from '../../test/support/batches.ts';
 import { DecodeError, logIndex, type Value } from '../base/index.ts';
 import {
   decodeExtensionRequest,
@@ -159,7 +160,7 @@ test('requests survive encoding', () => {
   fc.assert(
     fc.property(requests, (request) => {
       const { type, body } = open(encodeExtensionRequest(request));
-      expect(decodeExtensionRequest(type, body)).toEqual(withBigints(request));
+      expect(unpacked(decodeExtensionRequest(type, body))).toEqual(withBigints(request));
     }),
   );
 });
@@ -216,6 +217,17 @@ test('rows survive encoding in any number of batches', () => {
       expect(read).toEqual(batches.flat());
     }),
   );
+});
+
+test('a text that repeats travels once', () => {
+  const parameters = { kind: 'positional', values: [7n] } as const;
+  const sql = ['a', 'a', 'b', 'a', 'a', 'a'];
+  const { runs } = packed(sql.map((text) => ({ sql: text, parameters })));
+  expect(runs).toEqual([
+    { sql: 'a', count: 2 },
+    { sql: 'b', count: 1 },
+    { sql: 'a', count: 3 },
+  ]);
 });
 
 test('integers at the borders of what a number holds', () => {

@@ -14,6 +14,7 @@ import {
   isExtensionRequest,
   MessageReader,
 } from '../../src/wire/index.ts';
+import { unpacked } from '../support/batches.ts';
 import type { TestNetwork } from './test-network.ts';
 
 export type RunRequest = Extract<ExtensionRequest, { type: 'run' }>;
@@ -139,7 +140,7 @@ export class FakeServer {
       }
       return;
     }
-    const request = decodeExtensionRequest(type, body);
+    const request = unpacked(decodeExtensionRequest(type, body));
     if (request.type === 'hello') {
       peer.send({
         type: 'hello',

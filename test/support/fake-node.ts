@@ -21,7 +21,7 @@ import type {
   SessionOptions,
 } from '../../src/node/index.ts';
 
-type Result = Extract<RequestResult, { readonly kind: 'done' }>['results'][number];
+type Result = Extract<RequestResult, { readonly kind: 'failed' }>['results'][number];
 
 /** A request that the fake node was given; the test answers it. */
 export class FakeCall implements RunningRequest {

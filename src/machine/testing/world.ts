@@ -1,3 +1,4 @@
+import { readable } from '../../../test/support/batches.ts';
 import {
   type Clock,
   type Limits,
@@ -280,10 +281,10 @@ export class World {
     return this.answers.get(request)?.at(-1);
   }
 
-  end(request: number): NonNullable<Answer['end']> {
+  end(request: number): ReturnType<typeof readable> {
     const end = this.last(request)?.end;
     if (end === undefined) throw new Error(`request ${request} is not answered`);
-    return end;
+    return readable(end);
   }
 
   code(request: number): string {

@@ -11,6 +11,7 @@ import {
   isExtensionRequest,
   MessageReader,
 } from '../../../src/wire/index.ts';
+import { unpacked } from '../../support/batches.ts';
 import { clientStreams } from '../captures.ts';
 import type { Target } from '../target.ts';
 import { clientRequests, extensionRequests } from './arbitrary.ts';
@@ -64,12 +65,12 @@ function canonicalValue(value: Value): Value {
 }
 
 function checkExtension(type: number, body: Uint8Array): void {
-  const request = decoded(() => decodeExtensionRequest(type, body));
+  const request = decoded(() => unpacked(decodeExtensionRequest(type, body)));
   if (request === undefined) return;
   const plain = canonicalExtension(request);
   const encoded = encodeExtensionRequest(plain);
   same(
-    canonicalExtension(decodeExtensionRequest(encoded[4], encoded.subarray(8))),
+    canonicalExtension(unpacked(decodeExtensionRequest(encoded[4], encoded.subarray(8)))),
     plain,
     'decoded again',
   );
