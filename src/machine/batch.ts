@@ -8,12 +8,7 @@ import type { MachineCore } from './machine-core.ts';
 import type { MachineDatabase } from './machine-database.ts';
 import type { RequestEnd } from './messages.ts';
 import { isDml, placementOf } from './placement.ts';
-import {
-  loadCounters,
-  statementResult,
-  storeCounters,
-  storeCountersOfFailure,
-} from './statement-counters.ts';
+import { loadCounters, storeCounters, storeCountersOfFailure } from './statement-counters.ts';
 import { StatementRun } from './statement-run.ts';
 
 const SAVEPOINT = 'quorate_batch';
@@ -81,6 +76,15 @@ function hasSessionState(job: Job): boolean {
   return work.statements.runs.some(({ sql }) => placementOf(sql) === 'state');
 }
 
+/** A text of a batch, judged and compiled. */
+interface Compiled {
+  readonly sql: string;
+  readonly statement: Statement;
+  /** An INSERT, UPDATE or DELETE: nothing else may change what the same text means the next time. */
+  readonly dml: boolean;
+  readonly hasColumns: boolean;
+}
+
 /** Programs repeat one text with other parameters: it is judged and compiled once for all that follow each other. */
 function runStatements(
   database: MachineDatabase,
@@ -89,27 +93,20 @@ function runStatements(
   results: ResultsWriter,
 ): void {
   const { cursor } = job;
-  let statement: Statement | undefined;
-  let text: string | undefined;
+  let compiled: Compiled | undefined;
   try {
     for (let sql = cursor?.sql; sql !== undefined; sql = cursor?.sql) {
-      if (statement !== undefined && text === sql) statement.clearBindings();
+      if (compiled?.dml && compiled.sql === sql) compiled.statement.clearBindings();
       else {
-        statement?.release();
-        statement = undefined;
-        statement = compile(database, connection, job, sql);
-        text = sql;
+        compiled?.statement.release();
+        compiled = undefined;
+        compiled = compile(database, connection, job, sql);
       }
-      runOne(connection, job, statement, results);
-      // What is no INSERT, UPDATE or DELETE may change what the same text means the next time.
-      if (!isDml(sql)) {
-        statement.release();
-        statement = undefined;
-      }
+      runOne(connection, job, compiled, results);
       cursor?.advance();
     }
   } finally {
-    statement?.release();
+    compiled?.statement.release();
   }
 }
 
@@ -118,7 +115,7 @@ function compile(
   connection: Connection,
   job: Job,
   sql: string,
-): Statement {
+): Compiled {
   const placement = placementOf(sql);
   const savepoint = /^\W*(?:savepoint|release|rollback\s+(?:transaction\s+)?to)\b/i.test(sql);
   if ((placement === 'begin' || placement === 'end') && !savepoint) {
@@ -133,29 +130,26 @@ function compile(
     statement.release();
     throw new QuorateError(refused.code, refused.message, refused);
   }
-  return statement;
+  const dml = !statement.readonly && isDml(sql);
+  return { sql, statement, dml, hasColumns: statement.columnCount > 0 };
 }
 
 function runOne(
   connection: Connection,
   job: Job,
-  statement: Statement,
+  { statement, dml, hasColumns }: Compiled,
   results: ResultsWriter,
 ): void {
-  const dml = !statement.readonly && isDml(statement.sql);
   const total = connection.totalChanges;
   let failedAtWork = false;
   try {
     job.cursor?.bind(statement);
     failedAtWork = dml;
-    const run = new StatementRun(statement, job.submit.format, 'send', false);
-    while (!run.done) {
-      const rows = run.advance();
-      if (rows === undefined) job.columnless++;
-      else job.keepInOrder(rows);
-    }
+    const rows = hasColumns ? keepRows(job, statement) : undefined;
+    if (rows === undefined) runToEnd(job, statement);
     const changed = storeCounters(connection, job.session, dml, total);
-    results.add(statementResult(job.submit.format, job.session, run, changed));
+    const { changes, lastInsertRowid } = job.session.counters;
+    results.add(changed ? Number(changes) : 0, lastInsertRowid, rows);
   } catch (error) {
     statement.reset();
     if (failedAtWork) storeCountersOfFailure(connection, job.session, total);
@@ -166,4 +160,19 @@ function runOne(
       rawCode: RAW_CODE.error,
     });
   }
+}
+
+function runToEnd(job: Job, statement: Statement): void {
+  while (statement.step());
+  job.columnless++;
+}
+
+/** Runs a statement with columns, keeping its rows. */
+function keepRows(job: Job, statement: Statement): StatementRun {
+  const run = new StatementRun(statement, job.submit.format, 'send', true);
+  while (!run.done) {
+    const rows = run.advance();
+    if (rows !== undefined) job.keepInOrder(rows);
+  }
+  return run;
 }

@@ -19,8 +19,8 @@ export class ResultsWriter {
   readonly #writer = new ByteWriter().safe(0);
   #count = 0;
 
-  add(result: ExtensionResult): void {
-    writeResult(this.#writer, result);
+  add(rowsAffected: number, lastInsertRowid: bigint, columns = NO_COLUMNS): void {
+    writeResult(this.#writer, rowsAffected, lastInsertRowid, columns);
     this.#count++;
   }
 
@@ -32,12 +32,19 @@ export class ResultsWriter {
 
 export function writeResults(writer: ByteWriter, results: readonly ExtensionResult[]): void {
   writer.safe(results.length);
-  for (const result of results) writeResult(writer, result);
+  for (const result of results) {
+    writeResult(writer, result.rowsAffected, result.lastInsertRowid, result);
+  }
 }
 
-function writeResult(writer: ByteWriter, result: ExtensionResult): void {
-  writer.safe(result.rowsAffected).i64(result.lastInsertRowid);
-  writeColumns(writer, result.columns, result.columnTypes);
+function writeResult(
+  writer: ByteWriter,
+  rowsAffected: number,
+  lastInsertRowid: bigint,
+  { columns, columnTypes }: Columns,
+): void {
+  writer.safe(rowsAffected).i64(lastInsertRowid);
+  writeColumns(writer, columns, columnTypes);
 }
 
 export function readResults(reader: ByteReader): ExtensionResult[] {
