@@ -8,11 +8,11 @@ const KEEP_ALIVE_MS = 3_000;
 const LINGER_MS = 5_000;
 
 /** Connections with unwritten chunks; flushed together once per turn of the event loop. */
-const dirty = new Set<TcpConnection>();
+let dirty: TcpConnection[] = [];
 
 function flushAll(): void {
-  const connections = [...dirty];
-  dirty.clear();
+  const connections = dirty;
+  dirty = [];
   for (const connection of connections) connection.flush();
 }
 
@@ -67,11 +67,13 @@ class TcpConnection implements Connection {
 
   write(bytes: Uint8Array): void {
     if (this.#ended || this.#closed || bytes.length === 0) return;
+    if (this.#chunks.length === 0) {
+      if (dirty.length === 0) setImmediate(flushAll);
+      dirty.push(this);
+    }
     this.#chunks.push(bytes);
     this.#queuedBytes += bytes.length;
     this.#buffered += bytes.length;
-    if (dirty.size === 0) setImmediate(flushAll);
-    dirty.add(this);
   }
 
   writeAll(chunks: readonly Uint8Array[]): void {
@@ -88,12 +90,13 @@ class TcpConnection implements Connection {
     // The other side has ended the connection: nobody reads this.
     if (this.#closed || !this.#socket.writable) return;
     const last = chunks.length - 1;
-    this.#socket.cork();
+    // A corked socket takes everything through its queue.
+    if (last > 0) this.#socket.cork();
     for (let i = 0; i < last; i++) this.#socket.write(chunks[i]);
     this.#socket.write(chunks[last], (error) => {
       if (!error) this.#written(bytes);
     });
-    this.#socket.uncork();
+    if (last > 0) this.#socket.uncork();
   }
 
   pause(): void {

@@ -93,6 +93,9 @@ export class ThreadPort<Out, In> implements Port<Out, In> {
   }
 }
 
+/** For microtasks: `queueMicrotask` costs ten times as much, since it makes each of them an asynchronous resource. */
+const RESOLVED = Promise.resolve();
+
 /** Messages that a local port delivers before it lets the event loop see to sockets and timers. */
 const DELIVERIES_PER_TURN = 64;
 
@@ -142,7 +145,7 @@ class LocalPort<Out, In> implements Port<Out, In> {
     if (this.#scheduled || this.#inbox.length === 0 || this.#handler === undefined) return;
     this.#scheduled = true;
     if (this.#delivered >= DELIVERIES_PER_TURN) setImmediate(() => this.#turn());
-    else queueMicrotask(() => this.#run());
+    else void RESOLVED.then(this.#run);
   }
 
   #turn(): void {
@@ -150,7 +153,7 @@ class LocalPort<Out, In> implements Port<Out, In> {
     this.#run();
   }
 
-  #run(): void {
+  readonly #run = (): void => {
     this.#scheduled = false;
     if (this.#delivered === 0) {
       setImmediate(() => {
@@ -164,7 +167,7 @@ class LocalPort<Out, In> implements Port<Out, In> {
       this.#handler(message);
     }
     this.#schedule();
-  }
+  };
 }
 
 /**
