@@ -1,6 +1,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { must, QuorateError } from '../base/index.ts';
+import { type LogIndex, must, QuorateError } from '../base/index.ts';
 import type { NodeEvent, NodeStatus } from '../node/index.ts';
+import type { Level } from './confirmations.ts';
 import { Core, type CoreOptions } from './core.ts';
 import { FreshnessWord } from './freshness-word.ts';
 import { recordingLogger } from './logging.ts';
@@ -22,6 +23,7 @@ export interface CoreThreadData {
 export type ToCore =
   | { readonly kind: 'pipe'; readonly port: MessagePort }
   | { readonly kind: 'status'; readonly request: number }
+  | { readonly kind: 'confirm'; readonly request: number; readonly level: Level }
   | { readonly kind: 'close'; readonly handover: boolean };
 
 /** consensus thread → host. */
@@ -31,6 +33,7 @@ export type FromCore =
   | { readonly kind: 'event'; readonly event: NodeEvent }
   | { readonly kind: 'log'; readonly record: LogRecord }
   | { readonly kind: 'status'; readonly request: number; readonly status: NodeStatus }
+  | { readonly kind: 'confirmed'; readonly request: number; readonly index: LogIndex | undefined }
   | { readonly kind: 'closed' };
 
 /** An error as it crosses threads: structured clone would drop its class and code. */
@@ -84,7 +87,10 @@ async function run({ options, hostDirectory, freshness }: CoreThreadData): Promi
   core.tellFreshness(new FreshnessWord(freshness));
   host.on('message', (message: ToCore) => {
     if (message.kind === 'pipe') core.accept(new PipeConnection(message.port));
-    else if (message.kind === 'status') {
+    else if (message.kind === 'confirm') {
+      const { request, level } = message;
+      core.confirm(level, (index) => post({ kind: 'confirmed', request, index }));
+    } else if (message.kind === 'status') {
       post({ kind: 'status', request: message.request, status: core.status() });
     } else {
       core.close(message.handover).then(

@@ -1,8 +1,16 @@
 import { MessageChannel, type MessagePort, threadId, Worker } from 'node:worker_threads';
-import { AssertionError, type Connection, LIMITS, must, QuorateError } from '../base/index.ts';
+import {
+  AssertionError,
+  type Connection,
+  LIMITS,
+  must,
+  Numbered,
+  QuorateError,
+} from '../base/index.ts';
 import { type DirectoryMessage, type ReaderDirectory, SharedDirectory } from '../machine/index.ts';
 import { ThreadPort } from '../net/index.ts';
 import type { NodeEvent, NodeStatus } from '../node/index.ts';
+import type { Confirmed, Level } from './confirmations.ts';
 import type { CoreThreadData, FromCore, ToCore } from './consensus-thread.ts';
 import { Core, type CoreIdentity, type CoreOptions } from './core.ts';
 import { FreshnessWord } from './freshness-word.ts';
@@ -10,6 +18,7 @@ import { inlineSqlSide } from './inline.ts';
 import { NodePages } from './local-pages.ts';
 import { localPipe } from './local-pipe.ts';
 import { recordingLogger } from './logging.ts';
+import { HostedNode, type HostedNodeOptions } from './nearby-node.ts';
 import type { LogSink } from './options.ts';
 import { openPipe } from './pipe.ts';
 import { sqliteModule } from './sqlite-module.ts';
@@ -21,6 +30,7 @@ const ELECTION_TIMEOUT_MS = 800;
 export interface CoreHandle extends CoreIdentity {
   /** What this node has published, for reads on the caller's thread. */
   readonly pages: NodePages;
+  readonly nearby: HostedNode;
   /** A connection of a client in this process. */
   dial(): Connection;
   status(): Promise<NodeStatus>;
@@ -47,17 +57,20 @@ export async function startInline(
   );
   const freshness = new FreshnessWord();
   core.tellFreshness(freshness);
-  const pages = new NodePages({
+  const shared = {
     module: sqliteModule,
     directory: () => must(directory, 'no directory'),
     freshness,
-    statementMs,
     engineBytes: { ...LIMITS, ...options.limits }.engineBytes,
-  });
+  };
+  const pages = new NodePages({ ...shared, statementMs });
+  const ask = (level: Level, done: Confirmed): void => core.confirm(level, done);
+  const nearby = new HostedNode(core.id, core.address, { ...shared, ask });
   return {
     id: core.id,
     address: core.address,
     pages,
+    nearby,
     dial: () => {
       const [client, server] = localPipe();
       core.accept(server);
@@ -66,6 +79,7 @@ export async function startInline(
     status: () => Promise.resolve(core.status()),
     close: (handover) => {
       pages.close();
+      nearby.close();
       return core.close(handover);
     },
   };
@@ -85,14 +99,18 @@ export async function startThreaded(
     transferList: [port1],
   });
   const limits = { ...LIMITS, ...options.limits };
-  const pages = new NodePages({
+  let directory: SharedDirectory | undefined;
+  const shared = {
     module: sqliteModule,
-    directory: () => hostDirectory(port2),
+    directory: () => {
+      directory ??= hostDirectory(port2);
+      return directory;
+    },
     freshness,
-    statementMs: limits.transactionTotalMs,
     engineBytes: limits.engineBytes,
-  });
-  const handle = new ThreadedCore(worker, pages, log, listener);
+  };
+  const pages = new NodePages({ ...shared, statementMs: limits.transactionTotalMs });
+  const handle = new ThreadedCore(worker, pages, shared, log, listener);
   await handle.started;
   return handle;
 }
@@ -113,10 +131,13 @@ class ThreadedCore implements CoreHandle {
   address = '';
   readonly started: Promise<void>;
   readonly pages: NodePages;
+  readonly #shared: Omit<HostedNodeOptions, 'ask'>;
+  #nearby: HostedNode | undefined;
   readonly #worker: Worker;
   readonly #log: LogSink;
   readonly #listener: (event: NodeEvent) => void;
   readonly #questions = new Map<number, (status: NodeStatus) => void>();
+  readonly #confirmations = new Numbered<Confirmed>();
   readonly #closed: Promise<void>;
   #question = 0;
   #resolveClosed: () => void = () => undefined;
@@ -126,11 +147,13 @@ class ThreadedCore implements CoreHandle {
   constructor(
     worker: Worker,
     pages: NodePages,
+    shared: Omit<HostedNodeOptions, 'ask'>,
     log: LogSink,
     listener: (event: NodeEvent) => void,
   ) {
     this.#worker = worker;
     this.pages = pages;
+    this.#shared = shared;
     this.#log = log;
     this.#listener = listener;
     this.#closed = new Promise((resolve) => {
@@ -142,6 +165,22 @@ class ThreadedCore implements CoreHandle {
     worker.on('message', (message: FromCore) => this.#receive(message));
     worker.on('error', (error) => this.#died(error.message));
     worker.on('exit', (code) => this.#died(`the consensus thread ended with code ${code}`));
+  }
+
+  /** Once it has started. */
+  get nearby(): HostedNode {
+    this.#nearby ??= new HostedNode(this.id, this.address, {
+      ...this.#shared,
+      ask: (level, done) => {
+        if (this.#ending) {
+          done(undefined);
+          return;
+        }
+        const request = this.#confirmations.add(done);
+        this.#post({ kind: 'confirm', request, level });
+      },
+    });
+    return this.#nearby;
   }
 
   dial(): Connection {
@@ -162,9 +201,16 @@ class ThreadedCore implements CoreHandle {
   async close(handover: boolean): Promise<void> {
     this.#ending = true;
     this.pages.close();
+    this.#nearby?.close();
     this.#post({ kind: 'close', handover });
     await this.#closed;
     await this.#worker.terminate();
+  }
+
+  /** The node will say nothing any more. */
+  #confirmNothing(): void {
+    for (const done of this.#confirmations.values()) done(undefined);
+    this.#confirmations.clear();
   }
 
   #post(message: ToCore, transfer: MessagePort[] = []): void {
@@ -193,16 +239,25 @@ class ThreadedCore implements CoreHandle {
       case 'log':
         this.#log(message.record);
         break;
+      case 'confirmed': {
+        const { request, index } = message;
+        const done = this.#confirmations.get(request);
+        this.#confirmations.delete(request);
+        done?.(index);
+        break;
+      }
       case 'status':
         this.#questions.get(message.request)?.(message.status);
         this.#questions.delete(message.request);
         break;
       default:
+        this.#confirmNothing();
         this.#resolveClosed();
     }
   }
 
   #died(reason: string): void {
+    this.#confirmNothing();
     this.#resolveClosed();
     this.#settleStarted(new AssertionError(reason));
     if (this.#ending) return;

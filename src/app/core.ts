@@ -11,6 +11,7 @@ import {
 import { openDisk, SystemRandom, sha256, systemClock, TcpNetwork } from '../net/index.ts';
 import { FoundDirectory, Node, type NodeEvent, type NodeStatus } from '../node/index.ts';
 import { Server } from '../server/index.ts';
+import type { Confirmed, Level } from './confirmations.ts';
 import { FreshnessTeller } from './freshness-teller.ts';
 import type { FreshnessWord } from './freshness-word.ts';
 import { HeldDisk } from './held-disk.ts';
@@ -152,6 +153,11 @@ export class Core implements CoreIdentity {
   tellFreshness(word: FreshnessWord): void {
     this.#freshness?.stop();
     this.#freshness = new FreshnessTeller(this.#node, word);
+  }
+
+  /** See `Node.confirm`. */
+  confirm(level: Level, done: Confirmed): void {
+    this.#node.confirm(level, done);
   }
 
   /** Serves a client in this process. */

@@ -6,6 +6,7 @@ import {
   type ConnectionHooks,
   type Statement,
 } from '../engine/index.ts';
+import type { Budget } from '../machine/index.ts';
 import { nowMs } from './freshness-word.ts';
 
 type QueryParameters = Parameters<LocalView['query']>[1];
@@ -17,20 +18,34 @@ export interface LocalQuery {
   readonly rowsMax: number;
 }
 
-/** Runs queries to their end on the caller's thread, none longer than the limit. */
+/** Runs queries to their end on the caller's thread, none longer than the limit, or beyond its budget. */
 export class LocalRun {
   readonly #statementMs: number;
   #deadlineMs = Number.POSITIVE_INFINITY;
   #tooLong = false;
-  readonly hooks: ConnectionHooks = {
-    progress: () => {
-      if (nowMs() > this.#deadlineMs) this.#tooLong = true;
-      return this.#tooLong;
-    },
-  };
+  #progressed = 0;
+  #pages = 0;
+  readonly hooks: ConnectionHooks;
 
-  constructor(statementMs: number) {
+  /** With a budget `statementMs` does not count. */
+  constructor(statementMs: number, budget?: Budget) {
     this.#statementMs = statementMs;
+    if (budget === undefined) this.hooks = { progress: () => this.#progress() };
+    else {
+      this.hooks = {
+        progress: () => this.#spent(++this.#progressed >= budget.progress),
+        pageRead: () => this.#spent(++this.#pages > budget.pages),
+      };
+    }
+  }
+
+  #progress(): boolean {
+    return this.#spent(nowMs() > this.#deadlineMs);
+  }
+
+  #spent(now: boolean): boolean {
+    if (now) this.#tooLong = true;
+    return this.#tooLong;
   }
 
   /**
@@ -40,7 +55,9 @@ export class LocalRun {
   query(connection: Connection, query: LocalQuery): LocalResult {
     if (connection.closed) throw new QuorateError('CLOSED', 'the node is closed');
     this.#tooLong = false;
-    this.#deadlineMs = nowMs() + this.#statementMs;
+    this.#progressed = 0;
+    this.#pages = 0;
+    if (this.#statementMs > 0) this.#deadlineMs = nowMs() + this.#statementMs;
     let statement: Statement | undefined;
     try {
       statement = prepareQuery(connection, query.sql);
@@ -49,7 +66,9 @@ export class LocalRun {
       while (rows.length < query.rowsMax && statement.step()) {
         rows.push(readRow(statement, query.bigints));
       }
-      return { columns: statement.columnNames, rows };
+      // Some statements end well all the same: an integrity check reports pages that it did not get as damaged.
+      if (this.#tooLong) throw this.#statementTooLong(undefined);
+      return { columns: statement.columnNames, columnTypes: statement.columnTypes, rows };
     } catch (error) {
       throw this.#tooLong ? this.#statementTooLong(error) : error;
     } finally {

@@ -108,6 +108,7 @@ class RunningNode implements QuorateNode {
       random: new SystemRandom(),
       servers: join,
       localPages: handle.pages,
+      nearby: handle.nearby,
       openSchema: (database, schema) =>
         openSchema(database, schema, { id: String(handle.id), kind: 'node' }, PLATFORM),
       localServer: {

@@ -6,6 +6,7 @@ import { invalidArgument } from './errors.ts';
 import { LeaderTracker } from './leader-tracker.ts';
 import { LinkPool, type LocalServer } from './link-pool.ts';
 import type { LocalPages } from './local-reader.ts';
+import { type NearbyNode, NearbyReads } from './nearby-reads.ts';
 import type { Cluster, Database, DatabaseOptions, Schema, SchemaOptions } from './types.ts';
 
 export interface ClientOptions {
@@ -18,6 +19,8 @@ export interface ClientOptions {
   readonly localServer?: LocalServer | undefined;
   /** Its pages, for `Database.local`. */
   readonly localPages?: LocalPages | undefined;
+  /** The same node, for short reads of other levels. */
+  readonly nearby?: NearbyNode | undefined;
   /** Takes part in the migrations of a database (room `migrate`), for the option `schema`. */
   readonly openSchema?: OpenSchema | undefined;
 }
@@ -33,6 +36,7 @@ export interface ClientCore {
   readonly tracker: LeaderTracker;
   readonly dispatcher: Dispatcher;
   readonly localPages: LocalPages | undefined;
+  readonly nearby: NearbyReads | undefined;
   /** Database → what its sessions declare to know (docs/migrations.md). */
   readonly declarations: Map<string, string>;
   readonly openSchema: OpenSchema | undefined;
@@ -54,7 +58,7 @@ export interface Client {
  * const db = client.database('app.db');
  */
 export function createClient(options: ClientOptions): Client {
-  const { clock, random, localServer, localPages, openSchema } = options;
+  const { clock, random, localServer, localPages, nearby, openSchema } = options;
   if (options.servers.length === 0 && localServer === undefined) {
     throw invalidArgument('no servers to connect to');
   }
@@ -77,6 +81,7 @@ export function createClient(options: ClientOptions): Client {
     tracker,
     dispatcher,
     localPages,
+    nearby: nearby === undefined ? undefined : new NearbyReads(nearby),
     openSchema,
     declarations: new Map(),
   };

@@ -4,8 +4,9 @@ import type { ClientCore } from './client.ts';
 import { DatabaseEmitter } from './database-emitter.ts';
 import { closedError, invalidArgument } from './errors.ts';
 import { ExecutorBase, type Performed, type Request } from './executor.ts';
-import type { Run } from './link.ts';
+import type { Run, RunEnd } from './link.ts';
 import { DatabaseReader, type LocalMode, type LocalView } from './local-reader.ts';
+import type { NearbyReads } from './nearby-reads.ts';
 import { integerReader } from './result-set.ts';
 import { Position, parsePosition } from './session-position.ts';
 import { RemoteTransaction } from './transaction.ts';
@@ -90,6 +91,32 @@ abstract class RemoteTransactional extends ExecutorBase implements Transactional
 
   protected perform(request: Request, call: Call): Promise<Performed> {
     const run = this.run(request);
+    const { nearby } = this.core;
+    if (
+      nearby === undefined ||
+      this.defaults.readFrom !== undefined ||
+      !nearby.suits(request, run)
+    ) {
+      return this.#performOnLink(request, run, call);
+    }
+    return this.#performNearby(nearby, request, run, call);
+  }
+
+  async #performNearby(
+    nearby: NearbyReads,
+    request: Request,
+    run: Run,
+    call: Call,
+  ): Promise<Performed> {
+    const { mark } = this.position;
+    const integers = request.options.integers ?? this.defaults.integers ?? 'auto';
+    const end = await nearby.read(request, run, call, integers);
+    if (end === undefined) return this.#performOnLink(request, run, call);
+    this.#saw(run, mark, end);
+    return { end, executedBy: nearby.executedBy };
+  }
+
+  #performOnLink(request: Request, run: Run, call: Call): Promise<Performed> {
     const { write } = request;
     return this.core.dispatcher.run(
       {
@@ -100,14 +127,19 @@ abstract class RemoteTransactional extends ExecutorBase implements Transactional
         attempt: async (link) => {
           const { mark } = this.position;
           const end = await link.run(run, call, request.rows());
-          this.position.saw(end.index);
-          if (!write && run.consistency === 'linearizable') this.position.covered(mark, end.index);
+          this.#saw(run, mark, end);
           const address = end.nodeId === link.nodeId ? link.nodeAddress : '';
           return { end, executedBy: { id: end.nodeId, address } };
         },
       },
       call,
     );
+  }
+
+  /** `mark` was taken before the request was sent. */
+  #saw({ write, consistency }: Run, mark: number, { index }: RunEnd): void {
+    this.position.saw(index);
+    if (!write && consistency === 'linearizable') this.position.covered(mark, index);
   }
 
   protected describeStatement(sql: string, call: Call): Promise<StatementInfo> {

@@ -30,6 +30,8 @@ export interface Request {
   /** False only when the text surely changes nothing. */
   readonly write: boolean;
   readonly options: CallOptions;
+  /** Its rows reach the caller when it has ended. */
+  readonly whole: boolean;
   /** Gives a fresh handler for each attempt. */
   rows(): RowsHandler;
   /** False once rows of an attempt have reached the caller. */
@@ -45,6 +47,7 @@ const NO_OPTIONS: CallOptions = {};
 
 /** A request whose rows are kept until it has ended. */
 class CollectedRequest implements Request {
+  readonly whole = true;
   readonly kind: Request['kind'];
   readonly mode: TransactionMode;
   readonly statements: readonly StatementText[];
@@ -206,6 +209,7 @@ export abstract class ExecutorBase implements Executor {
             statements: [text],
             write: !surelyReadOnly(text.sql),
             options,
+            whole: false,
             rows: () => rows,
             repeatable,
           },

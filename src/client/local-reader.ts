@@ -28,6 +28,7 @@ export interface LocalPages {
 
 export interface LocalResult {
   readonly columns: readonly string[];
+  readonly columnTypes: readonly string[];
   readonly rows: Value[][];
 }
 

@@ -279,6 +279,7 @@ function control(sql: string, parent: TransactionParent, reading: boolean): Requ
     statements: [{ sql, parameters: { kind: 'positional', values: [] } }],
     write: !reading,
     options: parent.options,
+    whole: true,
     rows: () => noRows,
     repeatable: () => true,
   };

@@ -1,3 +1,4 @@
+export { BRIEF, BRIEF_FUNCTIONS, BRIEF_LIMITS } from './brief.ts';
 export { Machine, type MachineOptions } from './machine.ts';
 export * from './messages.ts';
 export { packAnswer, packRequest, unpackAnswer, unpackRequest } from './packing.ts';
@@ -5,4 +6,5 @@ export { ReadFence } from './read-fence.ts';
 export { Reader, type ReaderOptions } from './reader.ts';
 export { type Lease, ReaderPool } from './reader-pool.ts';
 export { SharedDirectory } from './shared-directory.ts';
+export type { Budget } from './sql-guard.ts';
 export type { DirectoryMessage, ReadableStore, ReaderDirectory } from './store-directory.ts';

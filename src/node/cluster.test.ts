@@ -237,6 +237,35 @@ describe('three nodes', () => {
     expect(failureOf(await cluster.until(late))).toMatchObject({ retryable: true });
   });
 
+  test('a program in the process is told what its reads must see, once that is published there', async () => {
+    await cluster.three();
+    const told = (id: bigint, level: 'linearizable' | 'lease' = 'linearizable') =>
+      new Promise<number | undefined>((resolve) => {
+        cluster.node(id).confirm(level, (index) => {
+          const { applied } = cluster.node(id).status();
+          if (index !== undefined) expect(applied).toBeGreaterThanOrEqual(index);
+          resolve(index);
+        });
+      });
+    for (let i = 0; i < 10; i++) {
+      const written = await cluster.execute(1n, `SET a ${i}`);
+      expect(written.result.kind).toBe('done');
+      const { commit } = cluster.node(1n).status();
+      const asked = [told(1n), told(2n), told(3n), told(1n, 'lease')];
+      for (const index of await cluster.until(Promise.all(asked))) {
+        expect(index).toBeGreaterThanOrEqual(commit);
+      }
+    }
+    cluster.isolate(1n);
+    const cut = told(1n);
+    await cluster.when(
+      () => cluster.leader()?.status().id !== 1n && cluster.leader() !== undefined,
+    );
+    expect(await cluster.until(cut)).toBe(undefined);
+    expect(await cluster.until(told(1n))).toBe(undefined);
+    expect(await cluster.until(told(1n, 'lease'))).toBe(undefined);
+  });
+
   test('a write that was replicated but not acknowledged is reported committed or unknown', async () => {
     await cluster.three();
     // Its followers get the entry, but their answers do not come back.

@@ -430,6 +430,23 @@ export class NodeCore {
     this.emit({ kind: 'applied', index });
   }
 
+  confirm(
+    consistency: 'linearizable' | 'lease',
+    done: (index: LogIndex | undefined) => void,
+  ): void {
+    const confirmed = (index: LogIndex | undefined): void => {
+      if (index === undefined) done(undefined);
+      else this.replica.applied.when(index, () => done(index));
+    };
+    if (!this.isLeader) {
+      this.#askLeader(confirmed);
+      return;
+    }
+    const leased = consistency === 'lease' ? this.#leasedIndex() : undefined;
+    if (leased !== undefined) confirmed(leased);
+    else this.rounds.ask({ confirmed, failed: () => done(undefined) });
+  }
+
   /** A C node votes as soon as it has restarted: with one among the members there is no lease (M7). */
   #leasedIndex(): LogIndex | undefined {
     if (!this.kinds.allQuorate) return undefined;

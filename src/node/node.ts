@@ -178,6 +178,17 @@ export class Node implements NodeServices {
     });
   }
 
+  /**
+   * What a read must see that was begun before: `done` is told an index that is published here by then; undefined = nobody could say.
+   * It may never be told, when the node stops.
+   */
+  confirm(
+    consistency: 'linearizable' | 'lease',
+    done: (index: LogIndex | undefined) => void,
+  ): void {
+    this.#core.confirm(consistency, done);
+  }
+
   add(id: NodeId, address: string): Promise<void> {
     return this.#change({ kind: 'add', id, address });
   }
