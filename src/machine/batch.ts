@@ -48,9 +48,9 @@ export function runBatch(
   const results = new ResultsWriter();
   try {
     core.guard.run(job, () => {
-      connection.execute(frame.begin);
+      execute(connection, frame.begin);
       runStatements(database, connection, job, results);
-      connection.execute(frame.commit);
+      execute(connection, frame.commit);
     });
     return { kind: 'done', results: results.finish() };
   } catch (error) {
@@ -67,6 +67,16 @@ export function runBatch(
     return { kind: 'failed', failure, results: [] };
   } finally {
     if (apart) database.returnHome(connection);
+  }
+}
+
+/** As `Connection.execute`, for one statement that comes again and again. */
+function execute(connection: Connection, sql: string): void {
+  const { statement } = connection.prepare(sql);
+  try {
+    while (statement?.step());
+  } finally {
+    statement?.release();
   }
 }
 
@@ -94,15 +104,15 @@ function runStatements(
 ): void {
   const { cursor } = job;
   let compiled: Compiled | undefined;
+  let total = connection.totalChanges;
   try {
     for (let sql = cursor?.sql; sql !== undefined; sql = cursor?.sql) {
-      if (compiled?.dml && compiled.sql === sql) compiled.statement.clearBindings();
-      else {
+      if (!compiled?.dml || compiled.sql !== sql) {
         compiled?.statement.release();
         compiled = undefined;
         compiled = compile(database, connection, job, sql);
       }
-      runOne(connection, job, compiled, results);
+      total += runOne(connection, job, compiled, total, results);
       cursor?.advance();
     }
   } finally {
@@ -134,22 +144,24 @@ function compile(
   return { sql, statement, dml, hasColumns: statement.columnCount > 0 };
 }
 
+/** Returns how many rows it changed; `total` is what the connection had counted before. */
 function runOne(
   connection: Connection,
   job: Job,
   { statement, dml, hasColumns }: Compiled,
+  total: bigint,
   results: ResultsWriter,
-): void {
-  const total = connection.totalChanges;
+): bigint {
+  let changed: bigint;
   let failedAtWork = false;
   try {
     job.cursor?.bind(statement);
     failedAtWork = dml;
     const rows = hasColumns ? keepRows(job, statement) : undefined;
     if (rows === undefined) runToEnd(job, statement);
-    const changed = storeCounters(connection, job.session, dml, total);
+    changed = storeCounters(connection, job.session, dml, total);
     const { changes, lastInsertRowid } = job.session.counters;
-    results.add(changed ? Number(changes) : 0, lastInsertRowid, rows);
+    results.add(changed === 0n ? 0 : Number(changes), lastInsertRowid, rows);
   } catch (error) {
     statement.reset();
     if (failedAtWork) storeCountersOfFailure(connection, job.session, total);
@@ -160,6 +172,7 @@ function runOne(
       rawCode: RAW_CODE.error,
     });
   }
+  return changed;
 }
 
 function runToEnd(job: Job, statement: Statement): void {

@@ -304,7 +304,7 @@ export class Executor {
     assert(stream !== undefined, 'no rows to end');
     job.stream = undefined;
     if (error === undefined && session.home !== undefined) {
-      job.results.push(statementResult(job.submit.format, session, stream, false));
+      job.results.push(statementResult(job.submit.format, session, stream, 0n));
     }
     stream.release();
     return this.#afterHome(job, job.observed ?? this.#core.observedPublished(), error);

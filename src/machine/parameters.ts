@@ -48,7 +48,7 @@ export function bindParameters(
 
 /**
  * The same for *parameters* of the extension as they travel, from the reader's place to their end; what does not fit is refused.
- * A batch has thousands: no value is made of them on the way.
+ * A batch has thousands: no value is made of them on the way. Whatever was bound before is forgotten.
  */
 export function bindEncoded(statement: Statement, reader: ByteReader): void {
   const { count, named } = readShape(reader);
@@ -56,8 +56,12 @@ export function bindEncoded(statement: Statement, reader: ByteReader): void {
     const taken = Math.min(count, statement.parameterCount);
     for (let index = 1; index <= taken; index++) bindNext(statement, index, reader);
     if (taken < count) throw tooMany(count, statement);
+    for (let index = count + 1; index <= statement.parameterCount; index++) {
+      statement.bind(index, null);
+    }
     return;
   }
+  statement.clearBindings();
   for (let i = 0; i < count; i++) {
     const name = readString(reader);
     const index = parameterIndex(statement, name);

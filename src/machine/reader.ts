@@ -406,7 +406,7 @@ export class Reader {
     const connection = session.lease?.connection;
     assert(stream !== undefined && connection !== undefined, 'no rows to end');
     job.stream = undefined;
-    job.results.push(statementResult(job.submit.format, session, stream, false));
+    job.results.push(statementResult(job.submit.format, session, stream, 0n));
     stream.release();
     this.#follow(job);
     job.cursor?.advance();

@@ -13,7 +13,7 @@ export function loadCounters(connection: Connection, session: HasCounters): void
 }
 
 /**
- * Takes over what a statement changed, and returns whether it changed rows; `totalBefore` as the connection had it before
+ * Takes over what a statement changed, and returns how many rows it changed; `totalBefore` as the connection had it before
  * the statement. Each question costs SQLite a 64-bit integer, so it is asked once.
  */
 export function storeCounters(
@@ -21,13 +21,13 @@ export function storeCounters(
   session: HasCounters,
   dml: boolean,
   totalBefore: bigint,
-): boolean {
+): bigint {
   const { counters } = session;
   counters.lastInsertRowid = connection.lastInsertRowid;
   const changed = connection.totalChanges - totalBefore;
   if (changed !== 0n) counters.totalChanges += changed;
   if (dml) counters.changes = connection.changes;
-  return changed !== 0n;
+  return changed;
 }
 
 /**
@@ -54,10 +54,10 @@ export function statementResult(
   format: RowFormat,
   session: HasCounters,
   run: StatementRun,
-  changed: boolean,
+  changed: bigint,
 ): StatementResult {
   const { counters } = session;
-  const rows = format === 'dqlite' || changed ? Number(counters.changes) : 0;
+  const rows = format === 'dqlite' || changed !== 0n ? Number(counters.changes) : 0;
   return {
     rowsAffected: rows,
     lastInsertRowid: counters.lastInsertRowid,
