@@ -175,12 +175,11 @@ export const ALL_ROWS: readonly Row[] = [
     ),
     rate: 100_000,
   },
-  nativeRow(
-    'select-lease',
-    'SELECT by key in process, lease (served as linearizable today), 64 waiting',
-    undefined,
-    { work: 'select', clients: 64, consistency: 'lease' },
-  ),
+  nativeRow('select-lease', 'SELECT by key in process, lease, 64 waiting', undefined, {
+    work: 'select',
+    clients: 64,
+    consistency: 'lease',
+  }),
   {
     ...{ id: 'batch-1000', title: '1,000 rows as one batch (C: by one statement)', quick: true },
     ...{ goals: against(3), who: [QUORATE, C, ...NATIVES] },

@@ -71,7 +71,7 @@ export class Stage {
       this.#settings.set('C dqlite', () =>
         this.#clusterSettings(cluster, {
           version,
-          busy: 'its default: SQLITE_BUSY, which the client sends again at once and counts',
+          busy: 'since 1.18 writers wait in line for 5 s; before, SQLITE_BUSY, which the client sends again at once and counts',
         }),
       );
       return cluster;

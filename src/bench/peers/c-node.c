@@ -1,5 +1,5 @@
 /*
- * A node of C dqlite with the library's own defaults: c-node ID ADDRESS BIND DIRECTORY [SNAPSHOT_THRESHOLD SNAPSHOT_TRAILING].
+ * A node of C dqlite with the library's own defaults, but for writers that wait in line where it can make them: c-node ID ADDRESS BIND DIRECTORY [SNAPSHOT_THRESHOLD SNAPSHOT_TRAILING].
  * Serves until it is killed or its parent ends.
  */
 #include <dqlite.h>
@@ -8,6 +8,11 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+/* Since 1.18; unknown to older headers. */
+extern int dqlite_node_set_busy_timeout(dqlite_node *, unsigned) __attribute__((weak));
+
+#define BUSY_TIMEOUT_MS 5000
 
 static int fail(dqlite_node *node, const char *what)
 {
@@ -32,6 +37,9 @@ int main(int argc, char **argv)
 	if (argc > 5 &&
 	    dqlite_node_set_snapshot_params(node, (unsigned)atoi(argv[5]), (unsigned)atoi(argv[6])) != 0)
 		return fail(node, "snapshot parameters");
+	if (dqlite_node_set_busy_timeout != NULL &&
+	    dqlite_node_set_busy_timeout(node, BUSY_TIMEOUT_MS) != 0)
+		return fail(node, "busy timeout");
 	if (dqlite_node_start(node) != 0)
 		return fail(node, "start");
 	printf("serves\n");
