@@ -32,15 +32,20 @@ test('threads agree on the time', async () => {
   expect(there).toBeLessThanOrEqual(nowMs());
 });
 
-test('the teller writes at once, when entries are applied, and not after its end', () => {
+test('the teller writes at once, when entries are applied and when the leader is heard, and not after its end', () => {
   const word = new FreshnessWord();
   const listeners = new Set<(event: NodeEvent) => void>();
+  const pulses = new Set<() => void>();
   let state = { applied: logIndex(7), ageMs: Number.POSITIVE_INFINITY, lag: 2 };
   const node = {
     freshness: () => state,
     on: (listener: (event: NodeEvent) => void) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    onPulse: (listener: () => void) => {
+      pulses.add(listener);
+      return () => pulses.delete(listener);
     },
   };
   const teller = new FreshnessTeller(node, word);
@@ -49,6 +54,9 @@ test('the teller writes at once, when entries are applied, and not after its end
   for (const listener of listeners) listener({ kind: 'applied', index: logIndex(9) });
   expect(word.read()).toMatchObject({ applied: 9, commit: 9 });
   expect(word.read().freshAtMs).toBeLessThanOrEqual(nowMs());
+  state = { applied: logIndex(9), ageMs: 0, lag: 4 };
+  for (const listener of pulses) listener();
+  expect(word.read()).toMatchObject({ applied: 9, commit: 13 });
   teller.stop();
-  expect(listeners.size).toBe(0);
+  expect(listeners.size + pulses.size).toBe(0);
 });

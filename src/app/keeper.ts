@@ -12,6 +12,9 @@ import { unmarkFresh } from './start-flags.ts';
 const ROUND_MS = 1_000;
 /** So long a member must be offline before its role is given to another: a restart is not a loss. */
 const OFFLINE_MS = 10_000;
+/** While nothing changes and raft hears of everybody, members are asked so seldom what they are. */
+const CALM_MS = 10_000;
+const HEARD_MS = 1_000;
 const TARGETS: RoleTargets = { voters: 3, standBys: 3 };
 
 /** Background care of a node: keeps `cluster.yaml`, and on the leader gives members their roles. */
@@ -22,6 +25,8 @@ export class Keeper {
   #members: readonly Member[] = [];
   #isFresh: boolean;
   #leadingSince = 0;
+  /** When all were as wanted, and online, nothing is asked until then. */
+  #calmUntil = 0;
   #client: Client | undefined;
   #wake: (() => void) | undefined;
   #stopped = false;
@@ -47,7 +52,9 @@ export class Keeper {
   start(): void {
     this.#context.node.on((event) => {
       if (event.kind === 'role' && event.role === 'leader') this.#leadingSince = systemClock.now();
-      if (event.kind === 'members' || event.kind === 'role') this.#wake?.();
+      if (event.kind !== 'members' && event.kind !== 'role') return;
+      this.#calmUntil = 0;
+      this.#wake?.();
     });
     this.#done = this.#run();
   }
@@ -106,6 +113,7 @@ export class Keeper {
   /** Until all is as wanted, or this node leads no more. */
   async #adjust(targets: RoleTargets): Promise<void> {
     const { node, log } = this.#context;
+    if (this.#isCalm()) return;
     for (let round = 0; round < 16 && !this.#stopped && node.isLeader(); round++) {
       const { id, members } = node.status();
       const states = await this.#unlessStopped(
@@ -113,6 +121,9 @@ export class Keeper {
       );
       if (states === undefined) return;
       const change = adjustRoles(states, id, targets);
+      if (change === undefined && states.every(({ online }) => online)) {
+        this.#calmUntil = systemClock.now() + CALM_MS;
+      }
       if (change === undefined || !node.isLeader() || this.#stopped) return;
       let accepted = false;
       for (const candidate of change.candidates) {
@@ -129,6 +140,13 @@ export class Keeper {
       }
       if (!accepted) return;
     }
+  }
+
+  #isCalm(): boolean {
+    const now = systemClock.now();
+    if (now >= this.#calmUntil || !this.#context.node.hasHeardAll(HEARD_MS)) return false;
+    for (const id of this.#onlineAt.keys()) this.#onlineAt.set(id, now);
+    return true;
   }
 
   async #probe(member: Member): Promise<MemberState> {

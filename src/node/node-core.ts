@@ -39,6 +39,9 @@ const AMNESIA =
   'other members: it joins under a new id and the old one is removed';
 
 /** The parts of a node, joined: what the core decides and the threads report goes where it belongs. */
+/** How seldom listeners are told that leader and others speak to each other. */
+const PULSE_MS = 50;
+
 export class NodeCore {
   readonly options: NodeOptions;
   readonly electionTimeoutMs: number;
@@ -66,6 +69,8 @@ export class NodeCore {
   leader: LeaderHint | undefined;
   transferring = false;
   elections = 0;
+  readonly pulseListeners = new Set<() => void>();
+  #pulsedAt = Number.NEGATIVE_INFINITY;
   /** Reads that a lease answered for. */
   leasedReads = 0;
   #started = false;
@@ -143,6 +148,7 @@ export class NodeCore {
       transport: this.transport,
       newcomer: this.#newNewcomer(),
       isMember: (id) => this.members.some((member) => member.id === id),
+      heard: () => this.#pulse(),
     });
     this.#listen();
   }
@@ -195,6 +201,7 @@ export class NodeCore {
       {
         send: (envelopes) => {
           for (const envelope of envelopes) this.transport.send(envelope);
+          if (envelopes.length > 0 && this.raft.role === 'leader') this.#pulse();
         },
         effect: (effect) => this.#effect(effect),
         stored: () => this.snapshots.stored(),
@@ -477,6 +484,14 @@ export class NodeCore {
     const { ageMs, lag } = this.staleness();
     if (leader !== undefined && this.kinds.isC(leader.id)) return { ageMs, lag };
     return { ageMs: this.replica.provenAgeMs(), lag };
+  }
+
+  /** Leader and others speak to each other: what happens regularly is done with that, not at times of its own. */
+  #pulse(): void {
+    const now = this.options.clock.now();
+    if (now - this.#pulsedAt < PULSE_MS || this.stopping) return;
+    this.#pulsedAt = now;
+    for (const listener of this.pulseListeners) listener();
   }
 
   /** On a leader: begins a read round, unless one begun by this is under way, so that its age becomes known. */

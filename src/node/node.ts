@@ -240,6 +240,24 @@ export class Node implements NodeServices {
     return () => listeners.delete(listener);
   }
 
+  /** Called, seldom more than every 50 ms, when the leader sends messages or is heard: a wake-up that there is anyway. */
+  onPulse(listener: () => void): () => void {
+    const { pulseListeners } = this.#core;
+    pulseListeners.add(listener);
+    return () => pulseListeners.delete(listener);
+  }
+
+  /** On the leader: whether all that receive the log were heard of within this time. */
+  hasHeardAll(withinMs: number): boolean {
+    const since = this.#core.options.clock.now() - withinMs;
+    const { followers, configuration } = this.#core.raft.status();
+    const spares = configuration.members.filter(({ role }) => role === 'spare');
+    return followers.every(
+      ({ id, heardAt }) =>
+        (heardAt !== undefined && heardAt >= since) || spares.some((spare) => spare.id === id),
+    );
+  }
+
   #change(change: MembershipChange): Promise<void> {
     const { changes, consensus, options } = this.#core;
     return changes.run((tag) =>

@@ -27,6 +27,8 @@ export interface StreamsOptions {
   readonly transport: Transport;
   readonly newcomer: Newcomer;
   isMember(id: NodeId): boolean;
+  /** The leader told something. */
+  heard(): void;
 }
 
 /** All raft streams that peers opened to this node. */
@@ -81,6 +83,7 @@ export class Streams {
     const { previousIndex, entries, commit } = message;
     if (entries.length > 0 && commit === previousIndex + entries.length) return;
     if (raft.leader === from && message.term === raft.term) replica.heard(message.commit);
+    this.#options.heard();
   }
 
   get #isNew(): boolean {
