@@ -1,11 +1,14 @@
 import { must, QuorateError } from '../base/index.ts';
 import { createEngine, type Statement } from '../engine/index.ts';
-import { type Lease, type ReaderDirectory, ReaderPool, ReadFence } from '../machine/index.ts';
+import {
+  ANCHOR,
+  type Lease,
+  type ReaderDirectory,
+  ReaderPool,
+  ReadFence,
+} from '../machine/index.ts';
 import { SystemRandom, systemClock } from '../net/index.ts';
 import type { LocalRun } from './local-run.ts';
-
-/** Has one row; SQLite stays at the version until it is released. Cheaper than BEGIN, a first read and ROLLBACK. */
-const ANCHOR = 'SELECT max(rowid) FROM sqlite_schema';
 
 type Strictness = ConstructorParameters<typeof ReaderPool>[4];
 type EngineLimits = ConstructorParameters<typeof ReaderPool>[5];

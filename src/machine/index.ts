@@ -1,4 +1,5 @@
 export { BRIEF, BRIEF_FUNCTIONS, BRIEF_LIMITS } from './brief.ts';
+export { ANCHOR } from './kept-pin.ts';
 export { Machine, type MachineOptions } from './machine.ts';
 export * from './messages.ts';
 export { packAnswer, packRequest, unpackAnswer, unpackRequest } from './packing.ts';

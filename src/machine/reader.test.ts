@@ -361,4 +361,39 @@ describe('a brief reader', () => {
     world.settle();
     expect(reader.rows('select count(*) from t')).toEqual([[0]]);
   });
+
+  it('keeps its version for the next statement, until something newer is published or a moment is over', () => {
+    const { world, reader } = brief();
+    const store = world.machine.directory.find('main.db');
+    const change = (x: string): void => {
+      world.run(`update t set x = '${x}' where id = 1`);
+      world.collect();
+      world.commit();
+    };
+    expect(reader.rows('select x from t where id = 1')).toEqual([['one']]);
+    expect(reader.rows('select x from t where id = 2')).toEqual([['two']]);
+    change('first');
+    expect(store?.retainedBytes).toBeGreaterThan(0);
+    expect(reader.rows('select x from t where id = 1')).toEqual([['first']]);
+    expect(store?.retainedBytes).toBe(0);
+    change('second');
+    expect(store?.retainedBytes).toBeGreaterThan(0);
+    world.clock.advance(1);
+    expect(store?.retainedBytes).toBe(0);
+    expect(reader.rows('select x from t where id = 1')).toEqual([['second']]);
+  });
+
+  it('sees a changed schema, and says at which index it has read', () => {
+    const { world, reader } = brief();
+    expect(reader.rows('select * from t where id = 1')).toEqual([[1, 'one']]);
+    world.run('alter table t add column y default 7');
+    world.settle();
+    world.settle();
+    const request = reader.statement('select * from t where id = 1');
+    expect(rowsOf(reader.answers.get(request) ?? [])).toEqual([[[1, 'one', 7]]]);
+    expect(reader.answers.get(request)?.[0].observed).toEqual({
+      kind: 'published',
+      index: world.index,
+    });
+  });
 });

@@ -14,6 +14,7 @@ import { BRIEF, BRIEF_FUNCTIONS, BRIEF_LIMITS } from './brief.ts';
 import { describeOn } from './describe.ts';
 import { emptyStatement, failureOf, interrupted, RAW_CODE, stalled, timedOut } from './failure.ts';
 import { Job } from './job.ts';
+import { KeptPin } from './kept-pin.ts';
 import type {
   FromReader,
   Observed,
@@ -25,7 +26,7 @@ import type {
 } from './messages.ts';
 import { type Placement, placementOf } from './placement.ts';
 import { ReadFence } from './read-fence.ts';
-import { ReaderPool } from './reader-pool.ts';
+import { type Lease, ReaderPool } from './reader-pool.ts';
 import { ReaderSession } from './reader-session.ts';
 import { RehearsalDesk } from './rehearsal-desk.ts';
 import { SqlGuard } from './sql-guard.ts';
@@ -69,6 +70,8 @@ export class Reader {
   readonly #rehearsals: RehearsalDesk;
   readonly #fences = new ReadFence();
   readonly #brief: boolean;
+  /** For brief requests, which follow each other closely. */
+  readonly #keptPin: KeptPin;
   #inTurn = false;
   #dead = false;
 
@@ -94,6 +97,7 @@ export class Reader {
       this.#brief ? { functions: BRIEF_FUNCTIONS } : {},
       this.#brief ? BRIEF_LIMITS : [],
     );
+    this.#keptPin = new KeptPin(this.#pool, options.directory, this.#fences, clock);
     this.#port.onMessage((message) => this.#arrive(message));
   }
 
@@ -104,6 +108,7 @@ export class Reader {
     for (const job of this.#jobs.values()) job.cancelTimer();
     this.#stalled.close();
     this.#rehearsals.close();
+    this.#keptPin.close();
     this.#pool.close();
   }
 
@@ -280,7 +285,7 @@ export class Reader {
         this.#makeRoom();
         return false;
       }
-      session.lease = this.#pool.take(job.submit.database);
+      session.lease = this.#take(job);
     }
     if (work.action === 'describe') return this.#describe(job, sql);
     if (work.action === 'batch' && job.results.length === 0 && !session.inTransaction) {
@@ -288,6 +293,12 @@ export class Reader {
       session.lease.connection.execute('BEGIN');
     }
     return this.#statement(job, placementOf(sql));
+  }
+
+  #take({ submit, session }: Job<ReaderSession>): Lease {
+    const { database, work } = submit;
+    const keeps = this.#brief && session.id === 0 && work.action === 'statement';
+    return (keeps ? this.#keptPin.take(database) : undefined) ?? this.#pool.take(database);
   }
 
   /** One piece of a rehearsal; others have their turn between two of them. */
@@ -383,15 +394,19 @@ export class Reader {
   }
 
   #fenceBefore(job: Job<ReaderSession>): SqlFailure | undefined {
-    const connection = job.session.lease?.connection;
-    if (connection === undefined || !connection.autocommit) return undefined;
-    return this.#fences.before(connection, job.submit.declaration ?? '');
+    const { lease } = job.session;
+    const declaration = job.submit.declaration ?? '';
+    if (lease === undefined) return undefined;
+    if (this.#keptPin.holds(lease)) return this.#keptPin.check(declaration);
+    const { connection } = lease;
+    return connection.autocommit ? this.#fences.before(connection, declaration) : undefined;
   }
 
   /** 'again': a migration was published in between, so it is not known what the statement saw. Tokens never come back. */
   #fenceAfter(job: Job<ReaderSession>): SqlFailure | 'again' | undefined {
-    const connection = job.session.lease?.connection;
-    if (connection === undefined) return undefined;
+    const { lease } = job.session;
+    if (lease === undefined || this.#keptPin.holds(lease)) return undefined;
+    const { connection } = lease;
     if (!connection.autocommit) return this.#fence(job);
     // It has ended a transaction, whose statements were checked; its end cannot run twice.
     if (job.session.inTransaction) return undefined;
@@ -426,9 +441,11 @@ export class Reader {
   }
 
   #published(session: ReaderSession): Observed {
-    if (session.base !== undefined) return session.base;
-    const index = session.lease?.store.published.index ?? 0;
-    return { kind: 'published', index: logIndex(index) };
+    const { base, lease } = session;
+    if (base !== undefined) return base;
+    const kept = lease !== undefined && this.#keptPin.holds(lease);
+    const index = kept ? lease.connection.pinnedIndex : lease?.store.published.index;
+    return { kind: 'published', index: logIndex(index ?? 0) };
   }
 
   #whileAborted(job: Job<ReaderSession>, reason: SqlFailure): boolean {
@@ -460,6 +477,11 @@ export class Reader {
     session.end();
     if (lease === undefined) return;
     const { connection } = lease;
+    if (this.#keptPin.holds(lease)) {
+      // What a single query cannot do to a connection, the next one must not find.
+      if (connection.closed || connection.hasSessionState) this.#keptPin.letGo();
+      return;
+    }
     if (!connection.closed && !connection.autocommit) connection.execute('ROLLBACK');
     this.#pool.giveBack(lease);
   }
