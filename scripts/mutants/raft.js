@@ -99,8 +99,38 @@ export const raft = [
   {
     name: 'lease-while-a-timeout-now-is-on-its-way',
     rule: 'M7',
-    patches: [['raft/lease.ts', 'if (leadership.timeoutNow !== undefined) return undefined;', '']],
+    patches: [['raft/lease.ts', 'if (leadership.timeoutNow.size > 0) return undefined;', '']],
     directed: ['raft/lease.test.ts', 'an order to stand for election may be on its way'],
+  },
+  {
+    name: 'lease-remembers-the-newest-timeout-now-only',
+    rule: 'M7',
+    patches: [
+      [
+        'raft/transfer.ts',
+        'leadership.timeoutNow.set(transfer.target, lastIndex);',
+        'leadership.timeoutNow.clear(); leadership.timeoutNow.set(transfer.target, lastIndex);',
+      ],
+    ],
+    directed: ['raft/lease.test.ts', 'that is not the newest'],
+  },
+  {
+    name: 'lease-of-a-leader-that-is-no-voter',
+    rule: 'M7',
+    patches: [['raft/lease.ts', 'if (!core.isVoter) return undefined;', '']],
+    directed: ['raft/lease.test.ts', 'is none of a leader that is no voter'],
+  },
+  {
+    name: 'vote-at-once-after-a-late-higher-term',
+    rule: 'M7',
+    patches: [
+      [
+        'raft/election.ts',
+        'return core.now - core.leaderHeardAt < core.electionTimeoutMs;',
+        'return core.leader !== 0n && core.now - core.leaderHeardAt < core.electionTimeoutMs;',
+      ],
+    ],
+    directed: ['raft/lease.test.ts', 'a follower hears late of a higher term that nobody leads'],
   },
   {
     name: 'lease-of-another-configuration',

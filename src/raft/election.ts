@@ -79,11 +79,14 @@ export function countOwnVote(core: Core): void {
   countVotes(core, candidacy);
 }
 
-/** Whether a leader is, or may be, alive so that nobody should be elected (thesis §4.2.3). */
+/**
+ * Whether a leader is, or may be, alive so that nobody should be elected (thesis §4.2.3). It counts that one was heard, not that it is still
+ * followed: a late message of a higher term ends that, but not the leader's lease (M7).
+ */
 function leaderIsAlive(core: Core): boolean {
   if (core.role === 'leader') return true;
   if (core.now < core.noVoteUntil) return true;
-  return core.leader !== 0n && core.now - core.leaderHeardAt < core.electionTimeoutMs;
+  return core.now - core.leaderHeardAt < core.electionTimeoutMs;
 }
 
 /** The vote rule (thesis §3.4, §3.6.1), after all reasons not to look at the request at all. */

@@ -27,8 +27,8 @@ export interface Leadership {
   /** The configuration entry of a change that is not committed yet. */
   change: { readonly tag: number; readonly index: LogIndex } | undefined;
   promotion: Promotion | undefined;
-  /** A TimeoutNow that may still be on its way and would make its receiver campaign (M7). */
-  timeoutNow: { readonly target: NodeId; readonly index: LogIndex } | undefined;
+  /** By target: where its log ends for which a TimeoutNow that may still be on its way makes it campaign (M7). */
+  readonly timeoutNow: Map<NodeId, LogIndex>;
 }
 
 /** Brings progress and followers in line with the configuration in force. */
@@ -67,7 +67,7 @@ export function becomeLeader(core: Core): void {
     lease: undefined,
     change: undefined,
     promotion: undefined,
-    timeoutNow: undefined,
+    timeoutNow: new Map(),
   };
   core.leadership = leadership;
   core.effect({ kind: 'role', role: 'leader', term: core.term });

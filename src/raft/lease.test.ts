@@ -213,4 +213,97 @@ describe('a lease', () => {
     }
     expect(elections).toBeGreaterThan(200);
   });
+
+  test('is over when another node can have been elected: a follower hears late of a higher term that nobody leads', () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const run = new Leased(seed);
+      const { leader, cluster } = run;
+      const [deaf, other] = run.others;
+      const cut = ({ from, to }: Packet): boolean =>
+        (from === leader.id && to === deaf.id) || (from === deaf.id && to === leader.id);
+      for (let waited = 0; waited < 1500; waited += 50) {
+        run.pass(50);
+        run.settle(cut);
+        cluster.packets.length = 0;
+      }
+      run.read();
+      run.settle(cut);
+      expect(run.index).toBeDefined();
+      // The answer to a vote that `other` asked for before it followed this leader, from one that was ahead in terms.
+      const term = (leader.raft?.term ?? 0) + 1;
+      const late = { type: 'request-vote-result', term, granted: false, preVote: false };
+      cluster.deliver({ from: deaf.id, to: other.id, message: late } as Packet);
+      const asleep = ({ from, to }: Packet): boolean => from === leader.id || to === leader.id;
+      while (run.index !== undefined) {
+        run.pass(10, leader);
+        run.settle(asleep);
+        if (run.index !== undefined) expect(cluster.leaders(), `seed ${seed}`).toEqual([leader]);
+      }
+    }
+  });
+
+  test('does not hold while an order to stand for election may be on its way that is not the newest', () => {
+    const run = new Leased(7, '1,2,3,4,5');
+    const { leader } = run;
+    const [first, second, third] = run.others;
+    let reached: readonly VirtualNode[] = [first, second];
+    const held = ({ from, to, message }: Packet): boolean => {
+      if (message.type === 'timeout-now') return true;
+      // New entries do not reach everybody.
+      const entries = message.type === 'append-entries' && message.entries.length > 0;
+      return from === leader.id && entries && !reached.some(({ id }) => id === to);
+    };
+    const giveUp = (): void => {
+      for (let i = 0; i < 12; i++) {
+        run.pass(100);
+        run.settle(held);
+      }
+      expect(leader.raft?.status().transferring).toBe(false);
+    };
+    run.step(leader, { kind: 'transfer', target: first.id, tag: 2 });
+    giveUp();
+    run.step(leader, { kind: 'transfer', target: second.id, tag: 3 });
+    giveUp();
+    // The log of the second goes on, that of the first does not: its order would still have an effect.
+    reached = [second];
+    const { term } = leader.raft?.status() ?? {};
+    assert(term !== undefined);
+    const data = new Uint8Array(8);
+    run.step(leader, { kind: 'propose', term, type: 'command', data, tag: 4 });
+    run.read();
+    run.settle(held);
+    expect(leader.raft?.role).toBe('leader');
+    const { packets } = run.cluster;
+    const order = packets.find(
+      ({ to, message }) => to === first.id && message.type === 'timeout-now',
+    );
+    assert(order !== undefined, 'no order is on its way');
+    run.cluster.deliver(order);
+    run.settle((packet) => held(packet) || packet.to === leader.id);
+    expect(first.raft?.role).toBe('leader');
+    expect(third.raft?.leader).toBe(first.id);
+    expect(run.index).toBeUndefined();
+  });
+
+  test('is none of a leader that is no voter: the only voter leads as soon as it restarts', () => {
+    const run = new Leased(8, '1,2');
+    const { leader, cluster } = run;
+    const [other] = run.others;
+    run.step(leader, {
+      kind: 'change',
+      change: { kind: 'assign', id: leader.id, role: 'spare' },
+      tag: 2,
+    });
+    run.read();
+    // What the other has stored is not heard of, so that the change is not committed here.
+    const stored = ({ to, message }: Packet): boolean =>
+      to === leader.id && message.type === 'append-entries-result' && message.rejected === 0;
+    run.settle(stored);
+    cluster.crash(other);
+    cluster.start(other);
+    run.settle(({ to }) => to === leader.id);
+    expect(other.raft?.role).toBe('leader');
+    expect(leader.raft?.role).toBe('leader');
+    expect(run.index).toBeUndefined();
+  });
 });

@@ -22,7 +22,7 @@ export function statusOf(core: Core): RaftStatus {
     configurationIndex: configurations.index,
     configurationCommitted: configurations.committed,
     transferring: core.transfer !== undefined,
-    timeoutNowOutstanding: leadership?.timeoutNow !== undefined,
+    timeoutNowOutstanding: leadership !== undefined && leadership.timeoutNow.size > 0,
     quarantined: core.quarantined,
     followers,
   };

@@ -57,7 +57,7 @@ export function transferProgressed(core: Core, leadership: Leadership): void {
   const { lastIndex, lastTerm } = core.log;
   if (progress === undefined || progress.match !== lastIndex) return;
   transfer.timeoutNowSent = true;
-  leadership.timeoutNow = { target: transfer.target, index: lastIndex };
+  leadership.timeoutNow.set(transfer.target, lastIndex);
   core.post(progress.id, progress.address, {
     type: 'timeout-now',
     term: core.term,
@@ -96,9 +96,11 @@ export function abdicate(core: Core, leadership: Leadership): void {
 /** An old TimeoutNow has no effect on a target whose log went on (M7). */
 export function forgetTimeoutNow(leadership: Leadership): void {
   const { timeoutNow } = leadership;
-  if (timeoutNow === undefined) return;
-  const match = leadership.progress.get(timeoutNow.target)?.match ?? 0;
-  if (match > timeoutNow.index) leadership.timeoutNow = undefined;
+  if (timeoutNow.size === 0) return;
+  for (const [target, index] of timeoutNow) {
+    const match = leadership.progress.get(target)?.match ?? 0;
+    if (match > index) timeoutNow.delete(target);
+  }
 }
 
 /** Ends a transfer when its result is known, or its time is over. */
