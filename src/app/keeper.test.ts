@@ -38,8 +38,15 @@ class StuckLeader {
     return true;
   }
 
+  members = MEMBERS;
+
+  /** Their raft answers. */
+  hasHeardAll(): boolean {
+    return true;
+  }
+
   status() {
-    return { id: 1n, address: 'a:1', members: MEMBERS, memberRole: 'voter' as const };
+    return { id: 1n, address: 'a:1', members: this.members, memberRole: 'voter' as const };
   }
 
   assign(id: NodeId, role: Role): Promise<void> {
@@ -62,6 +69,35 @@ test('its end waits for no promotion', async () => {
   expect(leader.assigned).toEqual([[3n, 'voter']]);
   await keeper.stop(false);
 });
+
+test('members that do not say what they are are asked again and again, though raft hears them', async () => {
+  const leader = new StuckLeader(() => undefined);
+  leader.members = MEMBERS.map((member) => ({ ...member, role: 'voter' as const }));
+  let asked = 0;
+  let askedTwice: () => void = () => undefined;
+  const again = new Promise<void>((resolve) => {
+    askedTwice = resolve;
+  });
+  // One question lasts for 2 s, the next one comes a second later.
+  let first: number | undefined;
+  const dial = (): Promise<never> => {
+    asked++;
+    first ??= performance.now();
+    if (performance.now() - first > 2_500) askedTwice();
+    return Promise.reject(new Error('refused'));
+  };
+  const keeper = new Keeper(
+    { ...context(leader), network: { dial } as unknown as TaskContext['network'] },
+    undefined,
+    false,
+  );
+  keeper.start();
+  leader.lead();
+  await again;
+  expect(asked).toBeGreaterThan(2);
+  expect(leader.assigned).toEqual([]);
+  await keeper.stop(false);
+}, 9_000);
 
 function context(leader: StuckLeader): TaskContext {
   const written = { close: async () => undefined, write: async () => undefined };

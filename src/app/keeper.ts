@@ -22,6 +22,8 @@ export class Keeper {
   readonly #context: TaskContext;
   readonly #targets: RoleTargets | undefined;
   readonly #onlineAt = new Map<bigint, number>();
+  /** Members that did not answer when they were asked last. */
+  readonly #silent = new Set<bigint>();
   #members: readonly Member[] = [];
   #isFresh: boolean;
   #leadingSince = 0;
@@ -121,7 +123,7 @@ export class Keeper {
       );
       if (states === undefined) return;
       const change = adjustRoles(states, id, targets);
-      if (change === undefined && states.every(({ online }) => online)) {
+      if (change === undefined && members.every(({ id: member }) => !this.#silent.has(member))) {
         this.#calmUntil = systemClock.now() + CALM_MS;
       }
       if (change === undefined || !node.isLeader() || this.#stopped) return;
@@ -159,8 +161,10 @@ export class Keeper {
     const now = systemClock.now();
     if (state.online) {
       this.#onlineAt.set(member.id, now);
+      this.#silent.delete(member.id);
       return state;
     }
+    this.#silent.add(member.id);
     // A new leader has seen nobody yet: its patience begins with its leadership.
     const since = now - Math.max(this.#leadingSince, this.#onlineAt.get(member.id) ?? 0);
     return { ...state, online: since < OFFLINE_MS && member.role !== 'spare' };
