@@ -1,5 +1,5 @@
 import { type LogIndex, logIndex } from '../base/index.ts';
-import type { NearbyResult } from '../client/index.ts';
+import type { LocalQuery, LocalResult } from '../client/index.ts';
 import { BRIEF, BRIEF_FUNCTIONS, BRIEF_LIMITS, type ReaderDirectory } from '../machine/index.ts';
 import { LocalRun } from './local-run.ts';
 import { Pins, TurnPin } from './pins.ts';
@@ -9,8 +9,6 @@ export interface BriefPagesOptions {
   readonly module: () => WebAssembly.Module;
   readonly engineBytes: number;
 }
-
-type Query = Parameters<LocalRun['query']>[1];
 
 /** Queries on the caller's thread that are over in a moment, under the budget of a brief reader (room machine); it declines all else. */
 export class BriefPages {
@@ -28,7 +26,11 @@ export class BriefPages {
   }
 
   /** Reads the newest published version. Throws whatever the reason to decline is. */
-  read(database: string, declaration: string, query: Query): NearbyResult & { index: LogIndex } {
+  read(
+    database: string,
+    declaration: string,
+    query: LocalQuery,
+  ): LocalResult & { readonly index: LogIndex } {
     const pin = this.#turn.take(database, declaration);
     const result = pin.run.query(pin.lease.connection, query);
     return { ...result, index: logIndex(pin.index) };

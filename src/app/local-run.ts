@@ -1,5 +1,5 @@
 import { QuorateError, type Value } from '../base/index.ts';
-import type { LocalResult, LocalView } from '../client/index.ts';
+import type { LocalQuery, LocalResult } from '../client/index.ts';
 import {
   COLUMN_TYPE,
   type Connection,
@@ -9,14 +9,7 @@ import {
 import type { Budget } from '../machine/index.ts';
 import { nowMs } from './freshness-word.ts';
 
-type QueryParameters = Parameters<LocalView['query']>[1];
-
-export interface LocalQuery {
-  readonly sql: string;
-  readonly parameters: QueryParameters;
-  readonly bigints: boolean;
-  readonly rowsMax: number;
-}
+type QueryParameters = LocalQuery['parameters'];
 
 /** Runs queries to their end on the caller's thread, none longer than the limit, or beyond its budget. */
 export class LocalRun {
@@ -68,7 +61,8 @@ export class LocalRun {
       }
       // Some statements end well all the same: an integrity check reports pages that it did not get as damaged.
       if (this.#tooLong) throw this.#statementTooLong(undefined);
-      return { columns: statement.columnNames, columnTypes: statement.columnTypes, rows };
+      const { names, types } = statement.columns;
+      return { columns: names, columnTypes: types, rows };
     } catch (error) {
       throw this.#tooLong ? this.#statementTooLong(error) : error;
     } finally {

@@ -1,5 +1,5 @@
 import { type LogIndex, logIndex, type NodeId } from '../base/index.ts';
-import type { NearbyNode, NearbyQuery } from '../client/index.ts';
+import type { LocalQuery, NearbyNode } from '../client/index.ts';
 import { BriefPages, type BriefPagesOptions } from './brief-pages.ts';
 import { Confirmations, type Confirmed, type Level } from './confirmations.ts';
 import type { FreshnessWord } from './freshness-word.ts';
@@ -34,7 +34,7 @@ export class HostedNode implements NearbyNode {
     this.#confirmations.ask(level, done);
   }
 
-  read(database: string, declaration: string, query: NearbyQuery) {
+  read(database: string, declaration: string, query: LocalQuery) {
     return this.#pages.read(database, declaration, query);
   }
 

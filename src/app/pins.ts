@@ -1,7 +1,7 @@
 import { must, QuorateError } from '../base/index.ts';
-import { createEngine, type Statement } from '../engine/index.ts';
+import { createEngine } from '../engine/index.ts';
 import {
-  ANCHOR,
+  AnchoredLease,
   type Lease,
   type ReaderDirectory,
   ReaderPool,
@@ -25,18 +25,18 @@ export interface PinsOptions {
   readonly engineLimits?: EngineLimits;
 }
 
-/** A connection that has pinned what was the newest version of its database. */
+/** A version that is pinned, and what runs queries on it. */
 export class Pin {
-  readonly lease: Lease;
   readonly run: LocalRun;
-  readonly #anchor: Statement;
-  readonly #pool: ReaderPool;
+  readonly #anchored: AnchoredLease;
 
-  constructor(lease: Lease, run: LocalRun, anchor: Statement, pool: ReaderPool) {
-    this.lease = lease;
+  constructor(anchored: AnchoredLease, run: LocalRun) {
+    this.#anchored = anchored;
     this.run = run;
-    this.#anchor = anchor;
-    this.#pool = pool;
+  }
+
+  get lease(): Lease {
+    return this.#anchored.lease;
   }
 
   /** The log index of what is pinned. */
@@ -45,8 +45,7 @@ export class Pin {
   }
 
   release(): void {
-    this.#anchor.release();
-    this.#pool.giveBack(this.lease);
+    this.#anchored.release();
   }
 }
 
@@ -79,23 +78,20 @@ export class Pins {
         retryable: true,
       });
     }
-    const lease = pool.take(database);
+    const anchored = AnchoredLease.take(pool, database);
+    const { lease } = anchored;
     if (lease.store !== store) {
       // Deleted or replaced between the two looks.
-      pool.giveBack(lease);
+      anchored.release();
       return this.take(database, declaration);
     }
-    let anchor: Statement | undefined;
     try {
-      anchor = must(lease.connection.prepare(ANCHOR).statement);
-      anchor.step();
       refuse(this.#fence.pinned(lease.connection, declaration));
-      return new Pin(lease, this.#options.run, anchor, pool);
     } catch (error) {
-      anchor?.release();
-      pool.giveBack(lease);
+      anchored.release();
       throw error;
     }
+    return new Pin(anchored, this.#options.run);
   }
 
   #createPool(directory: ReaderDirectory): ReaderPool {

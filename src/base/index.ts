@@ -17,4 +17,5 @@ export * from './port.ts';
 export * from './printable.ts';
 export * from './raft-messages.ts';
 export * from './random.ts';
+export * from './resting-texts.ts';
 export * from './types.ts';

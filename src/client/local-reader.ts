@@ -26,6 +26,14 @@ export interface LocalPages {
   open(database: string, mode: LocalMode, declaration: string): LocalView;
 }
 
+export interface LocalQuery {
+  readonly sql: string;
+  readonly parameters: ExtensionParameters;
+  /** Integers come as bigint; else only where a number would lose precision. */
+  readonly bigints: boolean;
+  readonly rowsMax: number;
+}
+
 export interface LocalResult {
   readonly columns: readonly string[];
   readonly columnTypes: readonly string[];

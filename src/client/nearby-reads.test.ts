@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { FakeCluster } from '../../test/fakes/fake-cluster.ts';
 import { type LogIndex, logIndex, QuorateError, type Value } from '../base/index.ts';
-import type { NearbyNode, NearbyQuery } from './nearby-reads.ts';
+import type { LocalQuery } from './local-reader.ts';
+import type { NearbyNode } from './nearby-reads.ts';
 
 type Done = (index: LogIndex | undefined) => void;
 
@@ -15,7 +16,7 @@ class Neighbour implements NearbyNode {
   declines = false;
   readonly asked: ('linearizable' | 'lease')[] = [];
   readonly questions: Done[] = [];
-  readonly queries: NearbyQuery[] = [];
+  readonly queries: LocalQuery[] = [];
   /** Answers at once with this index; undefined = when it is told to. */
   current: LogIndex | undefined = logIndex(9);
 
@@ -25,7 +26,7 @@ class Neighbour implements NearbyNode {
     else done(this.current);
   }
 
-  read(_database: string, _declaration: string, query: NearbyQuery) {
+  read(_database: string, _declaration: string, query: LocalQuery) {
     this.queries.push(query);
     if (this.declines) throw new QuorateError('STATEMENT_TOO_LONG', 'declined');
     const { version: index, answer } = this;

@@ -1,23 +1,9 @@
-import { type LogIndex, logIndex, type NodeId, type Value } from '../base/index.ts';
-import type { ExtensionParameters } from '../wire/index.ts';
+import { type LogIndex, logIndex, type NodeId, RestingTexts, type Value } from '../base/index.ts';
 import type { Call, EndListener } from './call.ts';
 import type { Request } from './executor.ts';
 import type { Run, RunEnd } from './link.ts';
+import type { LocalQuery, LocalResult } from './local-reader.ts';
 import type { ExecutedBy, Integers } from './types.ts';
-
-export interface NearbyQuery {
-  readonly sql: string;
-  readonly parameters: ExtensionParameters;
-  /** Integers come as bigint; else only where a number would lose precision. */
-  readonly bigints: boolean;
-  readonly rowsMax: number;
-}
-
-export interface NearbyResult {
-  readonly columns: readonly string[];
-  readonly columnTypes: readonly string[];
-  readonly rows: Value[][];
-}
 
 /** The node in this process, for reads that are over in a moment. */
 export interface NearbyNode {
@@ -34,16 +20,12 @@ export interface NearbyNode {
   read(
     database: string,
     declaration: string,
-    query: NearbyQuery,
-  ): NearbyResult & { readonly index: LogIndex };
+    query: LocalQuery,
+  ): LocalResult & { readonly index: LogIndex };
 }
 
 /** So many reads that might be nearby make it worth an instance of SQLite on this thread. */
 const WORTH_IT = 64;
-/** Texts remembered of what was declined, and how often they are then left to the node at once. */
-const LONG_TEXTS = 256;
-const REST = 64;
-
 const NOTHING = (): void => undefined;
 
 /**
@@ -54,8 +36,8 @@ export class NearbyReads {
   readonly #node: NearbyNode;
   readonly executedBy: ExecutedBy;
   #seen = 0;
-  /** How often each of them is still to be left to the node. */
-  readonly #long = new Map<string, number>();
+  /** What was declined. */
+  readonly #long = new RestingTexts();
 
   constructor(node: NearbyNode) {
     this.#node = node;
@@ -68,12 +50,7 @@ export class NearbyReads {
     if (run.maxStalenessMs !== undefined || run.maxStalenessEntries !== undefined) return false;
     if (run.consistency === 'session' && run.minimumIndex > this.#node.applied) return false;
     if (++this.#seen < WORTH_IT) return false;
-    const [{ sql }] = statements;
-    const rest = this.#long.get(sql);
-    if (rest === undefined) return true;
-    if (rest > 1) this.#long.set(sql, rest - 1);
-    else this.#long.delete(sql);
-    return false;
+    return !this.#long.skip(statements[0].sql);
   }
 
   /** Undefined = the node has to run it, or to say that the call has ended. Never rejects. */
@@ -102,7 +79,7 @@ export class NearbyReads {
     try {
       result = this.#node.read(run.database, run.declaration, query);
     } catch {
-      this.#declined(sql);
+      this.#long.add(sql);
       return undefined;
     }
     const { columns, columnTypes, rows, index } = result;
@@ -126,11 +103,6 @@ export class NearbyReads {
         resolve(index);
       });
     });
-  }
-
-  #declined(sql: string): void {
-    if (this.#long.size >= LONG_TEXTS) this.#long.clear();
-    this.#long.set(sql, REST);
   }
 }
 

@@ -171,6 +171,8 @@ export interface Statement {
   readonly columnNames: readonly string[];
   /** Declared types, '' for an expression. */
   readonly columnTypes: readonly string[];
+  /** Both at once, for one call into SQLite instead of two. */
+  readonly columns: { readonly names: readonly string[]; readonly types: readonly string[] };
 
   /** Binds parameter `index`, from 1. NaN becomes NULL. Throws SQLITE_RANGE (25), SQLITE_TOOBIG (18). */
   bind(index: number, value: Value): void;

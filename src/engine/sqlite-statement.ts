@@ -89,15 +89,15 @@ export class SqliteStatement implements Statement {
   }
 
   get columnNames(): readonly string[] {
-    return this.#describe().names;
+    return this.columns.names;
   }
 
   get columnTypes(): readonly string[] {
-    return this.#describe().types;
+    return this.columns.types;
   }
 
   /** Read once, and again when SQLite has compiled the statement anew for a changed schema. */
-  #describe(): Columns {
+  get columns(): Columns {
     const at = this.#pointer;
     const compilation = this.#exports.sqlite3_stmt_status(at, STATUS_REPREPARE, 0);
     if (this.#columns?.compilation === compilation) return this.#columns;

@@ -1,5 +1,5 @@
+export { AnchoredLease } from './anchored-lease.ts';
 export { BRIEF, BRIEF_FUNCTIONS, BRIEF_LIMITS } from './brief.ts';
-export { ANCHOR } from './kept-pin.ts';
 export { Machine, type MachineOptions } from './machine.ts';
 export * from './messages.ts';
 export { packAnswer, packRequest, unpackAnswer, unpackRequest } from './packing.ts';

@@ -1,16 +1,12 @@
 import { type Clock, must, type Timer } from '../base/index.ts';
-import type { Statement } from '../engine/index.ts';
+import { AnchoredLease } from './anchored-lease.ts';
 import type { SqlFailure } from './messages.ts';
 import type { ReadFence } from './read-fence.ts';
 import type { Lease, ReaderPool } from './reader-pool.ts';
 import type { ReaderDirectory } from './store-directory.ts';
 
-/** Has one row; SQLite stays at the version until it is released. Cheaper than BEGIN, a first read and ROLLBACK. */
-export const ANCHOR = 'SELECT max(rowid) FROM sqlite_schema';
-
 interface Kept {
-  readonly lease: Lease;
-  readonly anchor: Statement;
+  readonly pin: AnchoredLease;
   declaration: string;
   verdict: SqlFailure | undefined;
 }
@@ -35,56 +31,49 @@ export class KeptPin {
   }
 
   holds(lease: Lease): boolean {
-    return this.#kept?.lease === lease;
+    return this.#kept?.pin.lease === lease;
   }
 
   /** A connection at what is the newest version now; it stays this object's. Undefined for a database without pages. */
   take(database: string): Lease | undefined {
     const store = this.#directory.find(database);
-    const lease = this.#kept?.lease;
+    const lease = this.#kept?.pin.lease;
     const serves = lease?.database === database && lease.store === store;
     if (serves && lease.connection.pinnedIsNewest) return lease;
     this.letGo();
     if (store === undefined || store.published.pages === 0) return undefined;
-    this.#pin(database);
-    return this.#kept?.lease;
+    return this.#pin(database);
   }
 
   /** Why code with this declaration may not read what is pinned. */
   check(declaration: string): SqlFailure | undefined {
     const kept = must(this.#kept, 'nothing is pinned');
     if (kept.declaration === declaration) return kept.verdict;
-    kept.verdict = this.#fence.pinned(kept.lease.connection, declaration);
+    kept.verdict = this.#fence.pinned(kept.pin.lease.connection, declaration);
     kept.declaration = declaration;
     return kept.verdict;
   }
 
-  #pin(database: string): void {
-    const lease = this.#pool.take(database);
-    let anchor: Statement | undefined;
+  #pin(database: string): Lease {
+    const pin = AnchoredLease.take(this.#pool, database);
     try {
-      anchor = must(lease.connection.prepare(ANCHOR).statement);
-      anchor.step();
-      const verdict = this.#fence.pinned(lease.connection, '');
-      this.#kept = { lease, anchor, declaration: '', verdict };
-    } finally {
-      if (this.#kept === undefined) {
-        anchor?.release();
-        this.#pool.giveBack(lease);
-      }
+      const verdict = this.#fence.pinned(pin.lease.connection, '');
+      this.#kept = { pin, declaration: '', verdict };
+    } catch (error) {
+      pin.release();
+      throw error;
     }
     this.#timer ??= this.#clock.after(0, () => {
       this.#timer = undefined;
       this.letGo();
     });
+    return pin.lease;
   }
 
   letGo(): void {
     const kept = this.#kept;
-    if (kept === undefined) return;
     this.#kept = undefined;
-    if (!kept.lease.connection.closed) kept.anchor.release();
-    this.#pool.giveBack(kept.lease);
+    kept?.pin.release();
   }
 
   close(): void {

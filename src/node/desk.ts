@@ -6,6 +6,7 @@ import {
   type LogIndex,
   Numbered,
   type Port,
+  RestingTexts,
 } from '../base/index.ts';
 import type { Answer, SessionMessage } from '../machine/index.ts';
 import type {
@@ -76,11 +77,6 @@ export interface DeskOptions {
 
 /** Longer texts are never brief. */
 const BRIEF_TEXT = 4 * 1024;
-/** Texts remembered of statements that were not brief. */
-const LONG_TEXTS = 256;
-/** How often they are not tried before they are again: what was long or failed once may have had to do with that moment. */
-const REST = 64;
-
 /** Where requests come in and answers go out. */
 export class Desk {
   readonly machine: Target;
@@ -102,8 +98,8 @@ export class Desk {
   /** Requests without a session. */
   readonly #alone = new Numbered<Running>();
   readonly #sessions = new Map<number, Session>();
-  /** How often each of them is still to be left to other readers. */
-  readonly #long = new Map<string, number>();
+  /** Statements that were not brief. */
+  readonly #long = new RestingTexts();
   #request = 0;
   #session = 0;
   #reader = 0;
@@ -186,17 +182,11 @@ export class Desk {
 
   /** The reader on this thread, for a statement that it has not declined lately. A hop to another thread costs more than most reads. */
   briefFor(sql: string): Target | undefined {
-    if (sql.length > BRIEF_TEXT) return undefined;
-    const rest = this.#long.get(sql);
-    if (rest === undefined) return this.brief;
-    if (rest > 1) this.#long.set(sql, rest - 1);
-    else this.#long.delete(sql);
-    return undefined;
+    return sql.length > BRIEF_TEXT || this.#long.skip(sql) ? undefined : this.brief;
   }
 
   declined(sql: string): void {
-    if (this.#long.size >= LONG_TEXTS) this.#long.clear();
-    this.#long.set(sql, REST);
+    this.#long.add(sql);
   }
 
   /** The reader with the least to do. */
