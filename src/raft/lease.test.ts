@@ -67,6 +67,28 @@ class Leased {
     packets.push(...kept);
   }
 
+  /** For a while one follower does not hear of the leader, then a read is confirmed by the others. */
+  readWithout(deaf: VirtualNode, waitMs: number): void {
+    const { leader } = this;
+    const cut = ({ from, to }: Packet): boolean =>
+      (from === leader.id && to === deaf.id) || (from === deaf.id && to === leader.id);
+    for (let left = waitMs; left > 0; left -= 50) {
+      this.pass(50);
+      this.settle(cut);
+      this.cluster.packets.length = 0;
+    }
+    this.read();
+    this.settle(cut);
+    expect(this.index).toBeDefined();
+  }
+
+  /** Time passes for all but the leader, which sleeps and hears nothing. */
+  passWithoutLeader(ms: number): void {
+    const { leader } = this;
+    this.pass(ms, leader);
+    this.settle(({ from, to }) => from === leader.id || to === leader.id);
+  }
+
   read(): void {
     this.step(this.leader, { kind: 'read', tag: 1 });
   }
@@ -185,23 +207,11 @@ describe('a lease', () => {
     for (let seed = 1; seed <= 300; seed++) {
       const random = new SeededRandom(seed);
       const run = new Leased(seed, random.float() < 0.5 ? '1,2,3' : '1,2,3,4,5');
-      const { leader, cluster } = run;
+      const { cluster } = run;
       // One that does not hear of the leader would be elected at once if somebody voted for it.
-      const [deaf] = run.others;
-      const cut = ({ from, to }: Packet): boolean =>
-        (from === leader.id && to === deaf.id) || (from === deaf.id && to === leader.id);
-      for (let rest = 3000 * random.float(); rest > 0; rest -= 50) {
-        run.pass(50);
-        run.settle(cut);
-        cluster.packets.length = 0;
-      }
-      run.read();
-      run.settle(cut);
-      expect(run.index).toBeDefined();
-      const asleep = ({ from, to }: Packet): boolean => from === leader.id || to === leader.id;
+      run.readWithout(run.others[0], 3000 * random.float());
       while (cluster.leaders().length === 1 && cluster.now < 60_000) {
-        run.pass(10 * random.float(), leader);
-        run.settle(asleep);
+        run.passWithoutLeader(10 * random.float());
         for (const node of run.others) {
           if (node.raft === undefined) cluster.start(node);
           else if (random.float() < 0.01) cluster.crash(node);
@@ -219,24 +229,13 @@ describe('a lease', () => {
       const run = new Leased(seed);
       const { leader, cluster } = run;
       const [deaf, other] = run.others;
-      const cut = ({ from, to }: Packet): boolean =>
-        (from === leader.id && to === deaf.id) || (from === deaf.id && to === leader.id);
-      for (let waited = 0; waited < 1500; waited += 50) {
-        run.pass(50);
-        run.settle(cut);
-        cluster.packets.length = 0;
-      }
-      run.read();
-      run.settle(cut);
-      expect(run.index).toBeDefined();
+      run.readWithout(deaf, 1500);
       // The answer to a vote that `other` asked for before it followed this leader, from one that was ahead in terms.
       const term = (leader.raft?.term ?? 0) + 1;
       const late = { type: 'request-vote-result', term, granted: false, preVote: false };
       cluster.deliver({ from: deaf.id, to: other.id, message: late } as Packet);
-      const asleep = ({ from, to }: Packet): boolean => from === leader.id || to === leader.id;
       while (run.index !== undefined) {
-        run.pass(10, leader);
-        run.settle(asleep);
+        run.passWithoutLeader(10);
         if (run.index !== undefined) expect(cluster.leaders(), `seed ${seed}`).toEqual([leader]);
       }
     }

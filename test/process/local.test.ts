@@ -1,9 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect, type Database, type QuorateNode, startNode } from '../../dist/index.js';
-import { eventually, freePort } from '../interop/processes.ts';
+import { connect, type Database, type QuorateNode } from '../../dist/index.js';
+import { eventually } from '../interop/processes.ts';
+import { type LeaderAndFollower, startLeaderAndFollower } from '../support/leader-and-follower.ts';
 import { ENDLESS } from '../support/wire-client.ts';
 
 const ROWS = 40;
@@ -30,36 +28,24 @@ const count = (reader: Reader): number =>
 describe.each([{ threads: true }, { threads: false }])(
   'local reads, threads: $threads',
   ({ threads }) => {
-    const root = mkdtempSync(join(tmpdir(), 'quorate-local-'));
+    let nodes: LeaderAndFollower;
     let leader: QuorateNode;
     let follower: QuorateNode;
     let db: Database;
     let replica: Reader;
 
     beforeAll(async () => {
-      const address = `127.0.0.1:${await freePort()}`;
-      leader = await startNode({ dir: join(root, '1'), address, threads });
-      await leader.ready();
+      nodes = await startLeaderAndFollower('local', threads);
+      ({ leader, follower } = nodes);
       db = leader.database('shop');
       await db.execute('CREATE TABLE t (id INTEGER PRIMARY KEY, v, b BLOB)');
-      follower = await startNode({
-        dir: join(root, '2'),
-        address: `127.0.0.1:${await freePort()}`,
-        join: [address],
-        threads,
-      });
-      await follower.ready();
       replica = localOf(follower.database('shop'));
       await eventually('the table on the follower', async () =>
         codeOf(() => count(replica)) === 'no error' ? true : undefined,
       );
     });
 
-    afterAll(async () => {
-      await follower.close({ handover: false });
-      await leader.close({ handover: false });
-      rmSync(root, { recursive: true, force: true });
-    });
+    afterAll(() => nodes.close());
 
     it('the follower reads its own pages while the leader writes', async () => {
       const seen: number[] = [];

@@ -1,11 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HostedNode } from '../../dist/app/nearby-node.js';
 import { connect, type Database, type QuorateNode, startNode } from '../../dist/index.js';
 import { freePort } from '../interop/processes.ts';
+import { type LeaderAndFollower, startLeaderAndFollower } from '../support/leader-and-follower.ts';
 import { ENDLESS } from '../support/wire-client.ts';
 
 /* Reads that a client in the process of a node runs itself, beside the same reads by a client elsewhere. */
@@ -39,7 +38,7 @@ const EVERYTHING = `SELECT ?1 AS a, typeof(?1) AS t, v, v + 1 AS w, b, x'' AS "0
 describe.each([{ threads: true }, { threads: false }])(
   'reads nearby, threads: $threads',
   ({ threads }) => {
-    const root = mkdtempSync(join(tmpdir(), 'quorate-nearby-'));
+    let nodes: LeaderAndFollower;
     let leader: QuorateNode;
     let follower: QuorateNode;
     let db: Database;
@@ -47,19 +46,11 @@ describe.each([{ threads: true }, { threads: false }])(
     let remote: Database;
 
     beforeAll(async () => {
-      const address = `127.0.0.1:${await freePort()}`;
-      leader = await startNode({ dir: join(root, '1'), address, threads });
-      await leader.ready();
-      follower = await startNode({
-        dir: join(root, '2'),
-        address: `127.0.0.1:${await freePort()}`,
-        join: [address],
-        threads,
-      });
-      await follower.ready();
+      nodes = await startLeaderAndFollower('nearby', threads);
+      ({ leader, follower } = nodes);
       db = leader.database('shop');
       replica = follower.database('shop');
-      remote = connect({ servers: [address], database: 'shop' });
+      remote = connect({ servers: [leader.address], database: 'shop' });
       await db.execute('CREATE TABLE t (id INTEGER PRIMARY KEY, v VARCHAR(9), b BLOB)');
       await db.execute("INSERT INTO t VALUES (1, 'one', x'0102'), (2, 9223372036854775807, NULL)");
       for (const database of [db, replica]) {
@@ -69,9 +60,7 @@ describe.each([{ threads: true }, { threads: false }])(
 
     afterAll(async () => {
       await remote.close();
-      await follower.close({ handover: false });
-      await leader.close({ handover: false });
-      rmSync(root, { recursive: true, force: true });
+      await nodes.close();
     });
 
     it('give what the same reads give elsewhere', async () => {
@@ -157,7 +146,7 @@ describe.each([{ threads: true }, { threads: false }])(
 
     it('fail at once when the node is closed', async () => {
       const address = `127.0.0.1:${await freePort()}`;
-      const node = await startNode({ dir: join(root, '3'), address, threads });
+      const node = await startNode({ dir: join(nodes.root, '3'), address, threads });
       await node.ready();
       const database = node.database('x');
       await database.execute('CREATE TABLE x (a)');
