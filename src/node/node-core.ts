@@ -74,7 +74,6 @@ export class NodeCore {
   /** Reads that a lease answered for. */
   leasedReads = 0;
   #started = false;
-  #refreshing = false;
   #stopping: Promise<void> | undefined;
 
   constructor(options: NodeOptions, log: DurableLog, recovered: Recovered, calls: MachineCalls) {
@@ -123,7 +122,6 @@ export class NodeCore {
     this.rounds = new ReadRounds({
       clock,
       begin: (tag) => this.consensus.step({ kind: 'read', now: clock.now(), tag }),
-      current: (index, at) => this.replica.current(index, at),
     });
     this.link = new LeaderLink({ network, clock, timeoutMs: 2 * this.electionTimeoutMs });
     this.desk = this.#newDesk(seals, gate);
@@ -201,7 +199,6 @@ export class NodeCore {
       {
         send: (envelopes) => {
           for (const envelope of envelopes) this.transport.send(envelope);
-          if (envelopes.length > 0 && this.raft.role === 'leader') this.#pulse();
         },
         effect: (effect) => this.#effect(effect),
         stored: () => this.snapshots.stored(),
@@ -369,6 +366,10 @@ export class NodeCore {
       case 'configuration':
         this.#configured(effect.configuration);
         break;
+      case 'leadership-proven':
+        this.replica.proven(effect.index, effect.at);
+        this.#pulse();
+        break;
       case 'read-confirmed':
         this.rounds.confirmed(effect.tag, effect.index);
         break;
@@ -486,22 +487,12 @@ export class NodeCore {
     return { ageMs: this.replica.provenAgeMs(), lag };
   }
 
-  /** Leader and others speak to each other: what happens regularly is done with that, not at times of its own. */
+  /** Leader and others have just heard each other: what happens regularly is done with that, not at times of its own. */
   #pulse(): void {
     const now = this.options.clock.now();
     if (now - this.#pulsedAt < PULSE_MS || this.stopping) return;
     this.#pulsedAt = now;
     for (const listener of this.pulseListeners) listener();
-  }
-
-  /** On a leader: begins a read round, unless one begun by this is under way, so that its age becomes known. */
-  refreshAge(): void {
-    if (this.#refreshing || this.raft.role !== 'leader' || this.stopping) return;
-    this.#refreshing = true;
-    const done = (): void => {
-      this.#refreshing = false;
-    };
-    this.rounds.ask({ confirmed: done, failed: done });
   }
 
   #disk(full: boolean, detail: string): void {

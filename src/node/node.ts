@@ -32,9 +32,6 @@ import { nodeStatus } from './status.ts';
 /** How long transactions may go on once a transfer of leadership was asked for, in ms (S1). */
 const TRANSFER_GRACE_MS = 100;
 
-/** A leader's age above which it asks the others whether it still leads, in ms. */
-const REFRESH_MS = 50;
-
 /**
  * One node: feeds the consensus core and obeys it, owns log, machine and readers, lets answers out when what
  * they saw is committed. A broken invariant stops it; it never goes on with a doubt.
@@ -127,14 +124,9 @@ export class Node implements NodeServices {
     });
   }
 
-  /**
-   * What this replica has applied, how old that may be in ms (Infinity: no leader heard yet), and how many entries it misses. A leader
-   * that is asked makes sure that it still is one, for the next question.
-   */
+  /** What this replica has applied, how old that may be in ms (Infinity: no leader heard yet), and how many entries it misses. */
   freshness(): { readonly applied: LogIndex; readonly ageMs: number; readonly lag: number } {
-    const staleness = this.#core.staleness();
-    if (staleness.ageMs > REFRESH_MS) this.#core.refreshAge();
-    return { applied: this.#core.replica.applied.index, ...staleness };
+    return { applied: this.#core.replica.applied.index, ...this.#core.staleness() };
   }
 
   leaderHint(): LeaderHint | undefined {

@@ -18,19 +18,12 @@ export interface ReadRoundsOptions {
   readonly clock: Pick<Clock, 'now'>;
   /** Gives the core a `read` with this tag. */
   begin(tag: number): void;
-  /** Everything committed when the round began, at `at`, is at or below `index`. */
-  current(index: LogIndex, at: number): void;
-}
-
-interface Round {
-  readonly askers: readonly ReadAsker[];
-  readonly begunAt: number;
 }
 
 /** Gathers reads into rounds: a round serves every read that arrived before it began (M6). */
 export class ReadRounds {
   readonly #options: ReadRoundsOptions;
-  readonly #running = new Numbered<Round>();
+  readonly #running = new Numbered<readonly ReadAsker[]>();
   #waiting: ReadAsker[] = [];
   #tag = 0;
   #begun = 0;
@@ -51,19 +44,19 @@ export class ReadRounds {
   }
 
   confirmed(tag: number, index: LogIndex): void {
-    const round = this.#running.get(tag);
-    this.#running.delete(tag);
-    if (round === undefined) return;
-    this.#options.current(index, round.begunAt);
-    for (const asker of round.askers) asker.confirmed(index);
+    for (const asker of this.#ended(tag)) asker.confirmed(index);
     this.#next();
   }
 
   failed(tag: number, reason: ReadFailure): void {
-    const round = this.#running.get(tag);
-    this.#running.delete(tag);
-    for (const asker of round?.askers ?? []) asker.failed(reason);
+    for (const asker of this.#ended(tag)) asker.failed(reason);
     this.#next();
+  }
+
+  #ended(tag: number): readonly ReadAsker[] {
+    const askers = this.#running.get(tag) ?? [];
+    this.#running.delete(tag);
+    return askers;
   }
 
   #next(): void {
@@ -72,7 +65,7 @@ export class ReadRounds {
     if (this.#running.size > 0 && now - this.#begunAt < APART_MS) return;
     const tag = ++this.#tag;
     this.#begunAt = now;
-    this.#running.set(tag, { askers: this.#waiting, begunAt: now });
+    this.#running.set(tag, this.#waiting);
     this.#waiting = [];
     this.#begun++;
     this.#options.begin(tag);

@@ -52,12 +52,7 @@ export class Replica {
     this.freshness.heard(commit, this.applied.index, this.#clock.now());
   }
 
-  /** A read round that began at `at` was confirmed: what was committed then is at or below `index`. */
-  current(index: LogIndex, at: number): void {
-    this.proven(index, at);
-  }
-
-  /** The leader was asked at `at` and named `index`: what was committed then is at or below it. */
+  /** The leader, perhaps this node, was asked at `at` and named `index`: what was committed then is at or below it. */
   proven(index: LogIndex, at: number): void {
     this.freshness.heard(index, this.applied.index, at);
     this.proof.heard(index, this.applied.index, at);

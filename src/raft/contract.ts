@@ -193,6 +193,8 @@ export type RaftEffect =
       readonly index: LogIndex;
       readonly committed: boolean;
     }
+  /** A quorum confirmed leadership after the time `at`: what was committed then, anywhere, is at or below `index`. */
+  | { readonly kind: 'leadership-proven'; readonly at: number; readonly index: LogIndex }
   /** A quorum confirmed leadership after `read` with this tag arrived; reads see `index` at least. */
   | { readonly kind: 'read-confirmed'; readonly tag: number; readonly index: LogIndex }
   | { readonly kind: 'read-failed'; readonly tag: number; readonly reason: ReadFailure }

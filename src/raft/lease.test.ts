@@ -105,6 +105,7 @@ class Leased {
 describe('a lease', () => {
   test('begins with the round that was confirmed, not with its answers', () => {
     const run = new Leased(1);
+    run.cluster.now += LEASE_MS;
     expect(run.index).toBeUndefined();
     const begun = run.cluster.now;
     run.read();
@@ -117,8 +118,26 @@ describe('a lease', () => {
     expect(run.index).toBeUndefined();
   });
 
+  test('needs no read: the leader proves that it leads with each heartbeat', () => {
+    const run = new Leased(1);
+    for (let i = 0; i < 40; i++) {
+      run.pass(50);
+      run.settle();
+      expect(run.index).toBe(run.leader.raft?.commit);
+    }
+    const [one, other] = run.others;
+    const cut = ({ from, to }: Packet): boolean => from === run.leader.id || to === run.leader.id;
+    for (let waited = 0; waited < LEASE_MS; waited += 50) {
+      run.pass(50);
+      run.settle(cut);
+    }
+    expect(run.index).toBeUndefined();
+    expect([one, other].map(({ raft }) => raft?.role)).not.toContain('leader');
+  });
+
   test('needs answers of a quorum', () => {
     const run = new Leased(2, '1,2,3,4,5');
+    run.cluster.now += LEASE_MS;
     run.read();
     const [one] = run.others;
     run.settle(({ from }) => from !== run.leader.id && from !== one.id);

@@ -24,6 +24,8 @@ export class Progress {
   heardSinceCheck = false;
   /** When anything was last sent. */
   sentAt = Number.NEGATIVE_INFINITY;
+  /** When a message was last sent that names an entry of the log before it. */
+  comparedAt = Number.NEGATIVE_INFINITY;
   /** A probe was sent and not answered. */
   waiting = false;
   /** When that probe was sent; −∞ = it may be sent at once. */

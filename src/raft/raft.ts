@@ -38,7 +38,7 @@ import {
   startChange,
 } from './membership.ts';
 import { NONCE_BASE, QUARANTINE_INDEX } from './nonce.ts';
-import { addRead, askAgain, askAgainAt, finishRounds, startRounds } from './read-rounds.ts';
+import { addRead, continueRounds, finishRounds, nextRoundAt, startRounds } from './read-rounds.ts';
 import {
   heartbeat,
   heartbeatAt,
@@ -388,11 +388,11 @@ function tick(core: Core): void {
   if (core.now >= leadership.checkAt) checkQuorum(core, leadership);
   if (core.leadership === undefined) return;
   if (core.now >= promotionDeadline(leadership)) abandonPromotion(core, leadership);
+  // Before the heartbeats, because a question is one too.
+  continueRounds(core, leadership);
   for (const progress of leadership.followers) {
     if (core.now >= heartbeatAt(core, progress)) heartbeat(core, progress);
   }
-  const again = askAgainAt(core, leadership.reads);
-  if (again !== undefined && core.now >= again) askAgain(core, leadership);
 }
 
 /** Time of the next deadline; never in the past of a step that met its deadlines. */
@@ -409,5 +409,5 @@ function nextTick(core: Core): number {
 function leadershipDeadline(core: Core, leadership: Leadership): number {
   let next = Math.min(promotionDeadline(leadership), leadership.noticeAt);
   for (const progress of leadership.followers) next = Math.min(next, heartbeatAt(core, progress));
-  return Math.min(next, askAgainAt(core, leadership.reads) ?? next);
+  return Math.min(next, nextRoundAt(core, leadership));
 }

@@ -4,7 +4,7 @@ import type { Leadership } from './leadership.ts';
 import { NONCE_BASE } from './nonce.ts';
 import type { Progress } from './progress.ts';
 import { hasQuorum } from './quorum.ts';
-import { sendNonce } from './replication.ts';
+import { sendQuestion } from './replication.ts';
 
 /** How much sooner than everybody those are asked again who alone were asked. */
 const SOONER = 10;
@@ -43,7 +43,7 @@ export function newReadRounds(core: Core): ReadRounds {
     waiting: [],
     inFlight: [],
     sent: core.roundsSent,
-    sentAt: Number.NEGATIVE_INFINITY,
+    sentAt: core.now,
     sentToAll: 0,
     sentToAllAt: Number.NEGATIVE_INFINITY,
     quick: new Set(),
@@ -73,18 +73,24 @@ function ask(core: Core, leadership: Leadership, again: boolean): void {
   for (const progress of leadership.followers) {
     if (progress.round >= reads.sent || !core.configurations.isVoter(progress.id)) continue;
     if (!all && reads.quick.size > 0 && !reads.quick.has(progress.id)) continue;
-    sendNonce(core, progress, NONCE_BASE + reads.sent);
+    sendQuestion(core, progress, NONCE_BASE + reads.sent);
   }
 }
 
-/** Starts rounds for the reads that wait, once an entry of the own term is committed. */
+/**
+ * Starts rounds, once an entry of the own term is committed: for the reads that wait, and when none was sent for a heartbeat, so that it is
+ * known at any time when this node led for certain.
+ */
 export function startRounds(core: Core, leadership: Leadership): void {
   const { reads } = leadership;
-  if (reads.waiting.length === 0 || reads.inFlight.length >= ROUNDS_IN_FLIGHT_MAX) return;
   if (core.commit < leadership.firstIndex) return;
+  const isDue = reads.inFlight.length === 0 && core.now >= reads.sentAt + core.heartbeatMs;
+  if (reads.waiting.length === 0 && !isDue) return;
+  if (reads.inFlight.length >= ROUNDS_IN_FLIGHT_MAX) return;
   const tags = reads.waiting;
   reads.waiting = [];
   reads.sent++;
+  reads.sentAt = core.now;
   core.roundsSent = reads.sent;
   const { lastIndex } = core.log;
   // A read of another node waits there for what is committed here.
@@ -122,6 +128,7 @@ export function finishRounds(core: Core, leadership: Leadership): void {
     const { begunAt, configurationIndex } = round;
     leadership.lease = { until: begunAt + core.leaseMs, configurationIndex };
     assert(round.index >= leadership.firstIndex, 'a read before the own term committed');
+    core.effect({ kind: 'leadership-proven', at: begunAt, index: round.index });
     for (const tag of round.tags) {
       core.effect({ kind: 'read-confirmed', tag, index: round.index });
     }
@@ -132,15 +139,23 @@ function hasAnswered(follower: Progress, round: Round): boolean {
   return follower.round >= round.number || follower.match > round.lastIndex;
 }
 
-/** When the newest round must be asked again; undefined = no round in flight. */
-export function askAgainAt(core: Core, reads: ReadRounds): number | undefined {
-  if (reads.inFlight.length === 0) return undefined;
+/** When the newest round must be asked again, or another one begins. */
+export function nextRoundAt(core: Core, leadership: Leadership): number {
+  const { reads } = leadership;
+  if (reads.inFlight.length === 0) {
+    return core.commit < leadership.firstIndex
+      ? Number.POSITIVE_INFINITY
+      : reads.sentAt + core.heartbeatMs;
+  }
   const toAll = reads.sentToAll === reads.sent;
   return reads.sentAt + (toAll ? core.heartbeatMs : core.heartbeatMs / SOONER);
 }
 
-export function askAgain(core: Core, leadership: Leadership): void {
+/** Asks again, or begins another round, when that is due. */
+export function continueRounds(core: Core, leadership: Leadership): void {
+  if (core.now < nextRoundAt(core, leadership)) return;
   if (leadership.reads.inFlight.length > 0) ask(core, leadership, true);
+  else startRounds(core, leadership);
 }
 
 /** Leadership ended: no read can be confirmed any more. */

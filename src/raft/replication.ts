@@ -17,7 +17,6 @@ const SNAPSHOT_RETRY_MS = 1_000;
 
 /** Sends an AppendEntries without entries. */
 function sendEmpty(core: Core, progress: Progress, previous: number, previousTerm: Term): void {
-  progress.sentAt = core.now;
   core.post(progress.id, progress.address, {
     type: 'append-entries',
     term: core.term,
@@ -28,9 +27,45 @@ function sendEmpty(core: Core, progress: Progress, previous: number, previousTer
   });
 }
 
-/** Sends a question whose answer can be told apart; see nonce.ts. */
-export function sendNonce(core: Core, progress: Progress, index: number): void {
+/** Sends an AppendEntries without entries by which a follower can find that it lacks something. */
+function sendComparison(
+  core: Core,
+  progress: Progress,
+  previous: LogIndex,
+  previousTerm: Term,
+): void {
+  progress.sentAt = core.now;
+  progress.comparedAt = core.now;
+  progress.commitSent = core.commit;
+  sendEmpty(core, progress, previous, previousTerm);
+}
+
+/**
+ * Sends a question whose answer can be told apart; see nonce.ts. For one that lacks nothing, or is only asked whether it lives, it is the
+ * heartbeat too. The others keep theirs, by which losses are found.
+ */
+export function sendQuestion(core: Core, progress: Progress, index: number): void {
+  const { state, waiting } = progress;
+  if (isSettled(core, progress) || (state === 'probe' && waiting)) progress.sentAt = core.now;
   sendEmpty(core, progress, index, core.term);
+}
+
+function sendKeepalive(core: Core, progress: Progress): void {
+  progress.sentAt = core.now;
+  sendEmpty(core, progress, KEEPALIVE_INDEX, core.term);
+}
+
+/**
+ * Whether a follower needs no more than to hear that the leader lives: it has everything and was told so. Not for long, because it may have
+ * been restarted since, and then it knows nothing of what is committed.
+ */
+function isSettled(core: Core, progress: Progress): boolean {
+  return (
+    progress.state === 'pipeline' &&
+    progress.match === core.log.lastIndex &&
+    progress.commitSent >= core.commit &&
+    core.now - progress.comparedAt < core.electionTimeoutMs
+  );
 }
 
 /** Sends the entries from `next` on in one message; false when a snapshot is needed instead. */
@@ -49,6 +84,7 @@ function sendEntries(core: Core, progress: Progress): boolean {
     : log.batchEnd(progress.next, appendEntriesBytes, appendEntriesCount);
   const entries = nothing ? [] : log.slice(progress.next, end);
   progress.sentAt = core.now;
+  progress.comparedAt = core.now;
   if (progress.state === 'probe') progress.probed(end, core.now);
   // A C follower would commit leftovers of older terms above the end of the message.
   const commit = progress.clean ? core.commit : (Math.min(core.commit, end) as LogIndex);
@@ -83,7 +119,7 @@ function sendSnapshot(core: Core, progress: Progress): void {
     progress.waiting = true;
     progress.probeSentAt = Number.NEGATIVE_INFINITY;
   }
-  if (core.now - progress.sentAt >= core.heartbeatMs) sendNonce(core, progress, KEEPALIVE_INDEX);
+  if (core.now - progress.sentAt >= core.heartbeatMs) sendKeepalive(core, progress);
 }
 
 /** Sends what the follower lacks, as far as its state and its window allow. */
@@ -109,14 +145,14 @@ export function heartbeat(core: Core, progress: Progress): void {
   if (progress.state === 'snapshot') {
     const handed = progress.snapshotHandedAt;
     if (handed === undefined || core.now - handed < SNAPSHOT_ANSWER_MS) {
-      sendNonce(core, progress, KEEPALIVE_INDEX);
+      sendKeepalive(core, progress);
       return;
     }
     progress.toProbe((progress.match + 1) as LogIndex);
   }
   if (progress.state === 'probe') {
     // Unanswered: ask first whether it lives; its answer releases the next probe.
-    if (progress.waiting) sendNonce(core, progress, KEEPALIVE_INDEX);
+    if (progress.waiting) sendKeepalive(core, progress);
     else replicate(core, progress);
     return;
   }
@@ -124,8 +160,7 @@ export function heartbeat(core: Core, progress: Progress): void {
   const previousTerm = core.log.termOf(previous);
   if (previousTerm === undefined) sendSnapshot(core, progress);
   else {
-    progress.commitSent = core.commit;
-    sendEmpty(core, progress, previous, previousTerm);
+    sendComparison(core, progress, previous, previousTerm);
   }
 }
 
@@ -154,8 +189,7 @@ export function pushCommit(core: Core, leadership: Leadership, evenBusy: boolean
     const previous = (progress.next - 1) as LogIndex;
     const previousTerm = core.log.termOf(previous);
     if (previousTerm === undefined) continue;
-    progress.commitSent = core.commit;
-    sendEmpty(core, progress, previous, previousTerm);
+    sendComparison(core, progress, previous, previousTerm);
   }
 }
 

@@ -68,6 +68,7 @@ export class Cluster {
   readonly network = new SimulatedNetwork(this.scheduler, this.random, FAULTS);
   readonly processes = new Map<NodeId, Process>();
   snapshot: NodeOptions['snapshot'];
+  heartbeatMs = 20;
   /** Nodes that answer the Hello of our extension as C does. */
   readonly answersAsC = new Set<NodeId>();
   /** SQLite instead of the stand-ins. */
@@ -121,7 +122,7 @@ export class Cluster {
         readers: [reader],
         start,
         electionTimeoutMs: 100,
-        heartbeatMs: 20,
+        heartbeatMs: this.heartbeatMs,
         snapshot: this.snapshot,
         segmentBytes: 64 * 1024,
       }),

@@ -77,6 +77,8 @@ export function describeEffect(effect: RaftEffect): string {
       const members = describeConfiguration(effect.configuration);
       return `configuration ${effect.index} ${members}${effect.committed ? '' : ' uncommitted'}`;
     }
+    case 'leadership-proven':
+      return `proven at ${effect.index}`;
     case 'read-confirmed':
       return `read ${effect.tag} confirmed at ${effect.index}`;
     case 'read-failed':
