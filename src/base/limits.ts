@@ -53,8 +53,9 @@ export const LIMITS = {
   leaseMs: 45,
   handshakeMs: 5_000,
   messageMs: 30_000,
-  /** Raft log kept in memory, in bytes of entry data. */
+  /** Raft log kept behind a snapshot for followers that lag, in bytes of entry data, and how much of the log is in memory. */
   logTailBytes: 64 * 1024 * 1024,
+  logMemoryBytes: 16 * 1024 * 1024,
   snapshotLogBytes: 64 * 1024 * 1024,
   snapshotLogEntries: 2 ** 16,
   /** How long writers wait for one migration, unless it says otherwise. */

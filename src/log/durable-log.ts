@@ -11,6 +11,7 @@ import {
 import type { PersistOperation, SnapshotInfo } from '../raft/index.ts';
 import { encodeConfiguration } from '../wire/index.ts';
 import type { CountingDisk } from './counting-disk.ts';
+import { EntryReader } from './entry-reader.ts';
 import { diskFailure, isFull, neverFull } from './errors.ts';
 import { FloorFile } from './floor-file.ts';
 import type { LoadedDirectory } from './load-directory.ts';
@@ -64,6 +65,7 @@ export class DurableLog {
   readonly #metadata: MetadataFile;
   readonly #floor: FloorFile;
   readonly #segments: SegmentWriter;
+  readonly #entries: EntryReader;
   readonly #snapshots: SnapshotStore;
   readonly #lock: { release(): Promise<void> };
   #term: Term;
@@ -88,6 +90,7 @@ export class DurableLog {
     const terms = new TermHistory(loaded.firstIndex - 1, startTerm(loaded));
     terms.append(loaded.firstIndex, loaded.entries);
     this.#segments = new SegmentWriter(disk, segmentBytes, loaded.closed, loaded.lastIndex, terms);
+    this.#entries = new EntryReader(disk, (index) => this.#segments.find(index));
     this.#snapshots = new SnapshotStore(disk, loaded.snapshots, loaded.unusableSnapshots);
     this.#queue = new PersistQueue({
       append: (batches) => this.#append(batches),
@@ -129,6 +132,19 @@ export class DurableLog {
    */
   persist(operations: readonly PersistOperation[]): Promise<void> {
     return this.#queue.persist(operations);
+  }
+
+  /**
+   * Reads durable entries, from `first` to `last` at most and about `bytesMax` of data, beside whatever else goes on. Resolves to
+   * fewer, at least one, where that is easier; to none when a snapshot has replaced them. They must be committed: what is truncated
+   * meanwhile is not noticed. Throws DISK_FAILED, LOG_DAMAGED.
+   */
+  async readEntries(first: number, last: number, bytesMax: number): Promise<readonly Entry[]> {
+    try {
+      return await this.#entries.read(first, last, bytesMax);
+    } catch (error) {
+      throw diskFailure(error, 'reading entries');
+    }
   }
 
   /**
@@ -345,6 +361,7 @@ export class DurableLog {
   async #replaceLog(info: SnapshotInfo, file: SnapshotFileWriter): Promise<void> {
     const { index, term: lastTerm } = info;
     await this.#snapshots.store(file);
+    this.#entries.forget();
     await this.#segments.reset(index, lastTerm);
     await this.#snapshots.removeOld();
     this.#queue.full = false;
@@ -379,6 +396,7 @@ export class DurableLog {
 
   /** It writes the beginning of a segment again, which on a full disk needs room. */
   async #truncate(from: number): Promise<void> {
+    this.#entries.forget();
     await withRoom(
       () => this.#segments.truncate(from),
       async () => (await this.#snapshots.verifyNewest()) && (await this.#removeSuperseded()),

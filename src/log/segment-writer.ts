@@ -11,6 +11,11 @@ import { type AppendBatch, type OpenSegment, split, WriteGroup } from './write-g
 /** C cannot load an open segment with fewer zero bytes than this behind its last batch, unless none. */
 const TAIL_BYTES = 16;
 
+/** A segment as it stands on disk. */
+export interface HeldSegment extends ClosedSegment {
+  readonly isClosed: boolean;
+}
+
 /**
  * The segments of one log: appends to the open one, closes full ones, removes from both ends. Calls must
  * not overlap; their order is the order on disk.
@@ -67,6 +72,19 @@ export class SegmentWriter {
 
   get openCount(): number {
     return (this.#current === undefined ? 0 : 1) + this.#pool.readyCount;
+  }
+
+  /** The file that holds a durable entry, and under which name it stands at this moment. */
+  find(index: number): HeldSegment | undefined {
+    const current = this.#current;
+    if (current !== undefined && index >= current.first && index <= current.last) {
+      const { name, first, last, usedBytes: sizeBytes } = current;
+      return { name, first, last, sizeBytes, isClosed: false };
+    }
+    const segment = this.#closed.find(({ first, last }) => index >= first && index <= last);
+    if (segment === undefined) return undefined;
+    const closing = this.#toClose.find(({ first }) => first === segment.first);
+    return { ...segment, name: closing?.name ?? segment.name, isClosed: closing === undefined };
   }
 
   /** Prepares segments in the background. */

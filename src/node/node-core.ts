@@ -1,6 +1,7 @@
 import {
   AssertionError,
   type Configuration,
+  type Entry,
   LIMITS,
   type LogIndex,
   logIndex,
@@ -89,7 +90,7 @@ export class NodeCore {
       electionTimeoutMs: this.electionTimeoutMs,
       heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
       leaseMs: LIMITS.leaseMs,
-      tailBytes: limits.logTailBytes,
+      tailBytes: limits.logMemoryBytes,
       random: options.random,
       now: clock.now(),
     });
@@ -383,6 +384,9 @@ export class NodeCore {
       case 'send-snapshot':
         this.snapshots.send(effect.to, effect.address);
         break;
+      case 'fetch-entries':
+        this.#fetch(effect);
+        break;
       case 'install':
         this.snapshots.install(effect.message);
         break;
@@ -493,6 +497,23 @@ export class NodeCore {
     if (now - this.#pulsedAt < PULSE_MS || this.stopping) return;
     this.#pulsedAt = now;
     for (const listener of this.pulseListeners) listener();
+  }
+
+  /** For a follower that lags: entries that left memory. */
+  #fetch({ to, first, last, bytesMax }: Extract<RaftEffect, { kind: 'fetch-entries' }>): void {
+    const { clock, logger } = this.options;
+    const answer = (entries: readonly Entry[] | undefined): void => {
+      this.consensus.step({ kind: 'entries-fetched', now: clock.now(), to, first, entries });
+    };
+    this.log.readEntries(first, last, bytesMax).then(
+      (entries) => answer(entries.length > 0 ? entries : undefined),
+      (error: unknown) => {
+        if (this.stopping) return;
+        const reason = error instanceof Error ? error.message : String(error);
+        logger('error', 'entries for a member cannot be read', { to, first, reason });
+        answer(undefined);
+      },
+    );
   }
 
   #disk(full: boolean, detail: string): void {

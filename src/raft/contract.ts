@@ -27,7 +27,7 @@ export interface RaftStart {
   readonly heartbeatMs: number;
   /** For how long a round that was confirmed is a lease (M7): shorter than the election timeout of any voter. */
   readonly leaseMs: number;
-  /** Bytes of entry data kept in memory for lagging followers. */
+  /** Bytes of entry data kept in memory; what is older is asked for with `fetch-entries`. */
   readonly tailBytes: number;
   readonly random: Random;
   /** Clock.now() at start. */
@@ -107,6 +107,14 @@ export type RaftInput =
       readonly kind: 'install-finished';
       readonly now: number;
       readonly ok: boolean;
+    }
+  /** Answers `fetch-entries`: some of what was asked for, from the first one on, or undefined when it cannot be read. */
+  | {
+      readonly kind: 'entries-fetched';
+      readonly now: number;
+      readonly to: NodeId;
+      readonly first: LogIndex;
+      readonly entries: readonly Entry[] | undefined;
     }
   /** The snapshot sent to a follower was handed over completely, or sending failed. */
   | {
@@ -207,6 +215,14 @@ export type RaftEffect =
       readonly kind: 'transfer-finished';
       readonly tag: number;
       readonly error: ChangeError | undefined;
+    }
+  /** Read these entries from the disk, fewer than `last` says if they are longer than `bytesMax` together; answer `entries-fetched`. */
+  | {
+      readonly kind: 'fetch-entries';
+      readonly to: NodeId;
+      readonly first: LogIndex;
+      readonly last: LogIndex;
+      readonly bytesMax: number;
     }
   /** Send the newest snapshot to this follower on a connection of its own; answer `snapshot-sent`. */
   | { readonly kind: 'send-snapshot'; readonly to: NodeId; readonly address: string }

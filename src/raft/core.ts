@@ -136,7 +136,7 @@ export class Core {
     this.applied = snapshotIndex;
     this.durability = new Durability(this.log.lastIndex);
     this.configurations = this.#loadConfigurations(start.snapshot);
-    this.log.shrinkTo(this.tailBytes);
+    this.cool();
     this.electionClock = start.now;
     this.electionTimeout = this.#drawElectionTimeout();
     const mayHaveAnswered = this.log.lastIndex > 0 && !this.isOnlyVoter;
@@ -240,6 +240,12 @@ export class Core {
   tellConfiguration(): void {
     const { current: configuration, index, committed } = this.configurations;
     this.effect({ kind: 'configuration', configuration, index, committed });
+  }
+
+  /** Old entries leave memory: those that are committed, so that nothing but followers needs them, and on disk. */
+  cool(): void {
+    const { log, durability, tailBytes } = this;
+    if (log.bytes > tailBytes) log.cool(tailBytes, Math.min(this.commit, durability.stored));
   }
 
   /** Everything up to `index` is committed. */

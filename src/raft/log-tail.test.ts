@@ -12,7 +12,7 @@ const entry = (term: number, bytes = 8): Entry => ({
 
 type Step =
   | { readonly kind: 'append'; readonly raise: boolean; readonly words: number }
-  | { readonly kind: 'truncate' | 'snapshot' | 'shrink' | 'reset'; readonly at: number };
+  | { readonly kind: 'truncate' | 'snapshot' | 'cool' | 'reset'; readonly at: number };
 
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
@@ -30,7 +30,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
         kind: fc.constantFrom(
           'truncate' as const,
           'snapshot' as const,
-          'shrink' as const,
+          'cool' as const,
           'reset' as const,
         ),
         at: fc.nat(100),
@@ -44,17 +44,22 @@ test('a tail behaves as an array with a lost beginning', () => {
   fc.assert(
     fc.property(steps, (list) => {
       const tail = new LogTail(index(1), [], index(0), 0 as Term);
-      // Model: the whole history; `first` is the oldest entry that must still be readable.
+      // Model: the whole history; `first` is the oldest entry that is known, `hot` the oldest one that can be read.
       const model: Entry[] = [];
       let snapshot = 0;
       let first = 1;
+      let hot = 1;
+      const bytesFrom = (from: number): number =>
+        model.slice(from - 1).reduce((sum, { data }) => sum + data.length, 0);
       for (const step of list) {
         if (step.kind === 'append') {
           const last = model.at(-1)?.term ?? 1;
           model.push(entry(last + (step.raise ? 1 : 0), step.words * 8));
           tail.append(model[model.length - 1]);
         } else if (step.kind === 'truncate') {
-          const from = snapshot + 1 + (step.at % (model.length - snapshot + 1));
+          // What left memory is committed.
+          const base = Math.max(snapshot, hot - 1);
+          const from = base + 1 + (step.at % (model.length - base + 1));
           model.length = from - 1;
           tail.truncate(index(from));
         } else if (step.kind === 'snapshot' && model.length > snapshot) {
@@ -62,23 +67,28 @@ test('a tail behaves as an array with a lost beginning', () => {
           tail.snapshotTaken(index(snapshot), model[snapshot - 1].term);
           tail.dropTo(snapshot - (step.at % 5));
           first = Math.max(first, snapshot - (step.at % 5) + 1);
-        } else if (step.kind === 'shrink') {
-          const bytes = (): number => model.slice(first - 1).reduce((n, e) => n + e.data.length, 0);
-          while (bytes() > step.at && first <= snapshot) first++;
-          tail.shrinkTo(step.at);
+          hot = Math.max(hot, first);
+        } else if (step.kind === 'cool') {
+          const committed = Math.max(snapshot, model.length - 2);
+          while (bytesFrom(hot) > step.at && hot <= committed) hot++;
+          tail.cool(step.at, committed);
         } else if (step.kind === 'reset') {
           const term = ((model.at(-1)?.term ?? 1) + 1) as Term;
           for (let i = 0; i < 3; i++) model.push(entry(term));
           snapshot = model.length;
           first = snapshot + 1;
+          hot = first;
           tail.reset(index(snapshot), term);
         }
         expect(tail.lastIndex).toBe(model.length);
-        expect(tail.firstIndex).toBe(first);
+        expect([tail.firstIndex, tail.hotIndex]).toEqual([first, hot]);
+      }
+      for (let i = first; i <= model.length; i++) {
+        expect(tail.termOf(index(i))).toBe(model[i - 1].term);
       }
       expect(tail.lastTerm).toBe(model.at(-1)?.term ?? 0);
-      expect(tail.slice(tail.firstIndex, tail.lastIndex)).toEqual(model.slice(first - 1));
-      expect(tail.bytes).toBe(model.slice(first - 1).reduce((n, e) => n + e.data.length, 0));
+      expect(tail.slice(tail.hotIndex, tail.lastIndex)).toEqual(model.slice(hot - 1));
+      expect(tail.bytes).toBe(bytesFrom(hot));
       expect(tail.termOf(index(snapshot))).toBe(snapshot === 0 ? 0 : model[snapshot - 1].term);
       expect(tail.termOf(index(model.length + 1))).toBeUndefined();
     }),

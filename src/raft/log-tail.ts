@@ -3,8 +3,10 @@ import { assert, type Entry, type LogIndex, type Term } from '../base/index.ts';
 /** Dropped entries are given back to the collector in pieces of at least this many. */
 const COMPACT_COUNT_MIN = 256;
 
+const NO_DATA = new Uint8Array(0);
+
 /**
- * The newest part of the log, in memory.
+ * The newest part of the log: what each entry is, and of the newest ones, from `hotIndex` on, their data.
  *
  * Invariants: entries are contiguous from `firstIndex` to `lastIndex`; terms never fall;
  * the term of the last snapshot's index is known even when its entry is not here.
@@ -14,6 +16,7 @@ export class LogTail {
   /** Position of `firstIndex` in `#entries`; what is before it was dropped. */
   #head = 0;
   #firstIndex: number;
+  #hotIndex: number;
   #bytes = 0;
   #snapshotIndex: LogIndex;
   #snapshotTerm: Term;
@@ -26,6 +29,7 @@ export class LogTail {
   ) {
     assert(firstIndex >= 1 && firstIndex <= snapshotIndex + 1, 'a gap between snapshot and log');
     this.#firstIndex = firstIndex;
+    this.#hotIndex = firstIndex;
     this.#entries = [...entries];
     this.#snapshotIndex = snapshotIndex;
     this.#snapshotTerm = snapshotTerm;
@@ -49,9 +53,14 @@ export class LogTail {
     return this.#entries[this.#head + index - this.#firstIndex];
   }
 
-  /** Index of the first entry in memory; lastIndex + 1 when there is none. */
+  /** Index of the first entry that is known; lastIndex + 1 when there is none. */
   get firstIndex(): LogIndex {
     return this.#firstIndex as LogIndex;
+  }
+
+  /** Index of the first entry whose data is in memory; lastIndex + 1 when there is none. */
+  get hotIndex(): LogIndex {
+    return this.#hotIndex as LogIndex;
   }
 
   get lastIndex(): LogIndex {
@@ -76,16 +85,16 @@ export class LogTail {
     return index === 0 ? (0 as Term) : undefined;
   }
 
-  /** The entry, which must be in memory. */
+  /** The entry, whose data must be in memory. */
   entry(index: LogIndex): Entry {
     const entry = this.#at(index);
-    assert(entry !== undefined, () => `entry ${index} is not in memory`);
+    assert(entry !== undefined && index >= this.#hotIndex, () => `entry ${index} is not in memory`);
     return entry;
   }
 
-  /** Entries `from` to `to`, both included, which must be in memory. */
+  /** Entries `from` to `to`, both included, whose data must be in memory. */
   slice(from: LogIndex, to: LogIndex): Entry[] {
-    assert(from >= this.#firstIndex && to <= this.lastIndex, () => `no slice ${from}..${to}`);
+    assert(from >= this.#hotIndex && to <= this.lastIndex, () => `no slice ${from}..${to}`);
     const offset = this.#head - this.#firstIndex;
     return this.#entries.slice(offset + from, offset + to + 1);
   }
@@ -114,7 +123,7 @@ export class LogTail {
 
   /** Removes `from` and everything after it. */
   truncate(from: LogIndex): void {
-    assert(from >= this.#firstIndex && from <= this.lastIndex + 1, () => `no truncation ${from}`);
+    assert(from >= this.#hotIndex && from <= this.lastIndex + 1, () => `no truncation ${from}`);
     const keep = this.#head + from - this.#firstIndex;
     for (let i = keep; i < this.#entries.length; i++) this.#bytes -= this.#entries[i].data.length;
     this.#entries.length = keep;
@@ -135,16 +144,24 @@ export class LogTail {
     this.#compact();
   }
 
-  /** Drops the oldest entries that a snapshot covers until at most `bytesMax` are left. */
-  shrinkTo(bytesMax: number): void {
-    while (this.#bytes > bytesMax && this.#firstIndex <= this.#snapshotIndex) this.#dropFirst();
-    this.#compact();
+  /** Lets go of the data of the oldest entries up to `index`, which must be on disk, until at most `bytesMax` are left. */
+  cool(bytesMax: number, index: number): void {
+    while (this.#bytes > bytesMax && this.#hotIndex <= index) {
+      const position = this.#head + this.#hotIndex - this.#firstIndex;
+      const { term, type, data } = this.#entries[position];
+      this.#bytes -= data.length;
+      const before = this.#entries[position - 1];
+      const isLike = before?.data === NO_DATA && before.term === term && before.type === type;
+      this.#entries[position] = isLike ? before : { term, type, data: NO_DATA };
+      this.#hotIndex++;
+    }
   }
 
   #dropFirst(): void {
     this.#bytes -= this.#entries[this.#head].data.length;
     this.#head++;
     this.#firstIndex++;
+    if (this.#hotIndex < this.#firstIndex) this.#hotIndex = this.#firstIndex;
   }
 
   #compact(): void {
@@ -159,6 +176,7 @@ export class LogTail {
     this.#head = 0;
     this.#bytes = 0;
     this.#firstIndex = snapshotIndex + 1;
+    this.#hotIndex = this.#firstIndex;
     this.#snapshotIndex = snapshotIndex;
     this.#snapshotTerm = snapshotTerm;
   }
@@ -166,7 +184,7 @@ export class LogTail {
   /** Highest index up to `from` whose term is at most `term`; 0 or an unknown index ends the search. */
   lastIndexWithTerm(from: LogIndex, term: Term): LogIndex {
     let index: number = Math.min(from, this.lastIndex);
-    while (index >= this.#firstIndex && this.entry(index as LogIndex).term > term) index--;
+    while ((this.#at(index)?.term ?? 0) > term) index--;
     return index as LogIndex;
   }
 }

@@ -37,6 +37,8 @@ export class Progress {
   round = 0;
   /** Commit index in the newest message sent. */
   commitSent = 0 as LogIndex;
+  /** The first of the entries that are being read from the disk for it. */
+  fetching: LogIndex | undefined;
   /** In state snapshot: the index that its answer must reach. */
   snapshotIndex = 0 as LogIndex;
   /** When the snapshot was handed over completely; undefined while it is being sent. */
@@ -109,6 +111,7 @@ export class Progress {
     this.next = next;
     this.waiting = false;
     this.probeSentAt = Number.NEGATIVE_INFINITY;
+    this.fetching = undefined;
     this.#clearWindow();
   }
 
@@ -126,6 +129,7 @@ export class Progress {
     this.state = 'snapshot';
     this.snapshotIndex = index;
     this.snapshotHandedAt = undefined;
+    this.fetching = undefined;
     this.next = (Math.max(this.match, index) + 1) as LogIndex;
     this.#clearWindow();
   }

@@ -43,6 +43,7 @@ import {
   heartbeat,
   heartbeatAt,
   onAlive,
+  onFetched,
   onMatched,
   onRejected,
   onUnreachable,
@@ -101,7 +102,7 @@ export class Raft {
       startRounds(core, leadership);
       tellCommit(core, leadership);
     }
-    if (core.log.bytes > core.tailBytes) core.log.shrinkTo(core.tailBytes);
+    core.cool();
     return core.takeOutput(nextTick(core));
   }
 
@@ -157,6 +158,11 @@ export class Raft {
       case 'install-finished':
         onInstallFinished(core, input.ok);
         break;
+      case 'entries-fetched': {
+        const progress = core.leadership?.progress.get(input.to);
+        if (progress !== undefined) onFetched(core, progress, input.first, input.entries);
+        break;
+      }
       case 'snapshot-sent':
         snapshotSent(core, input.to, input.ok);
         break;
@@ -211,11 +217,15 @@ export class Raft {
   get storedIndex(): LogIndex {
     return this.#core.durability.stored;
   }
-  /** Index of the oldest entry in memory; lastIndex + 1 when there is none. */
+  /** Index of the oldest entry that is known; lastIndex + 1 when there is none. */
   get firstIndex(): LogIndex {
     return this.#core.log.firstIndex;
   }
-  /** Term of an entry in memory or of the last snapshot's index; undefined = not known. */
+  /** Index of the oldest entry whose data is in memory; lastIndex + 1 when there is none. */
+  get hotIndex(): LogIndex {
+    return this.#core.log.hotIndex;
+  }
+  /** Term of an entry that is known or of the last snapshot's index; undefined = not known. */
   termOf(index: LogIndex): Term | undefined {
     return this.#core.log.termOf(index);
   }

@@ -9,7 +9,10 @@ const STEPS = Number(process.env.RAFT_STEPS ?? 3000);
 test(`no invariant breaks and every healed cluster goes on, ${SEEDS} seeds`, {
   timeout: 60_000 + SEEDS * 200,
 }, () => {
-  const totals = { commits: 0, elections: 0, reads: 0, installs: 0, changes: 0, transfers: 0 };
+  const totals = {
+    ...{ commits: 0, elections: 0, reads: 0, installs: 0 },
+    ...{ fetches: 0, changes: 0, transfers: 0 },
+  };
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     const run = new RandomRun(seed);
     try {
@@ -23,6 +26,7 @@ test(`no invariant breaks and every healed cluster goes on, ${SEEDS} seeds`, {
       'elections',
       'reads',
       'installs',
+      'fetches',
       'changes',
       'transfers',
     ] as const)

@@ -1,6 +1,7 @@
 import {
   type AppendEntriesResult,
   assert,
+  type Entry,
   LIMITS,
   type LogIndex,
   type Term,
@@ -68,21 +69,34 @@ function isSettled(core: Core, progress: Progress): boolean {
   );
 }
 
-/** Sends the entries from `next` on in one message; false when a snapshot is needed instead. */
+/** Sends the entries from `next` on in one message; false when they must be read first, or a snapshot is needed instead. */
 function sendEntries(core: Core, progress: Progress): boolean {
   const { log } = core;
-  const previousIndex = (progress.next - 1) as LogIndex;
-  const previousTerm = log.termOf(previousIndex);
-  if (previousTerm === undefined || progress.next < log.firstIndex) {
+  const { next } = progress;
+  if (next < log.firstIndex || log.termOf((next - 1) as LogIndex) === undefined) {
     sendSnapshot(core, progress);
     return false;
   }
-  const nothing = progress.next > log.lastIndex;
+  if (next > log.lastIndex) {
+    sendBatch(core, progress, []);
+    return true;
+  }
+  if (next < log.hotIndex) {
+    fetchEntries(core, progress);
+    return false;
+  }
   const { appendEntriesBytes, appendEntriesCount } = LIMITS;
-  const end = nothing
-    ? previousIndex
-    : log.batchEnd(progress.next, appendEntriesBytes, appendEntriesCount);
-  const entries = nothing ? [] : log.slice(progress.next, end);
+  const end = log.batchEnd(next, appendEntriesBytes, appendEntriesCount);
+  sendBatch(core, progress, log.slice(next, end));
+  return true;
+}
+
+/** Sends entries that begin at `next`, none perhaps. */
+function sendBatch(core: Core, progress: Progress, entries: readonly Entry[]): void {
+  const previousIndex = (progress.next - 1) as LogIndex;
+  const previousTerm = core.log.termOf(previousIndex);
+  assert(previousTerm !== undefined, 'the entry before those that are sent is unknown');
+  const end = (previousIndex + entries.length) as LogIndex;
   progress.sentAt = core.now;
   progress.comparedAt = core.now;
   if (progress.state === 'probe') progress.probed(end, core.now);
@@ -97,15 +111,60 @@ function sendEntries(core: Core, progress: Progress): boolean {
     commit,
     entries,
   });
-  if (progress.state === 'pipeline' && !nothing) {
+  if (progress.state === 'pipeline' && entries.length > 0) {
     let bytes = 0;
     for (const entry of entries) bytes += entry.data.length;
     progress.sent(end, bytes);
   }
-  return true;
 }
 
-/** The follower needs entries that are not in memory. */
+/** The entries from `next` on are on disk only. */
+function fetchEntries(core: Core, progress: Progress): void {
+  if (progress.fetching !== undefined) return;
+  const { next } = progress;
+  const { appendEntriesBytes: bytesMax, appendEntriesCount } = LIMITS;
+  const last = Math.min(core.log.hotIndex - 1, next + appendEntriesCount - 1) as LogIndex;
+  progress.fetching = next;
+  core.effect({ kind: 'fetch-entries', to: progress.id, first: next, last, bytesMax });
+}
+
+/** Entries were read from the disk, or could not be. */
+export function onFetched(
+  core: Core,
+  progress: Progress,
+  first: LogIndex,
+  entries: readonly Entry[] | undefined,
+): void {
+  if (progress.fetching !== first) return;
+  progress.fetching = undefined;
+  if (progress.next !== first || first < core.log.firstIndex) {
+    progress.waiting = false;
+    replicate(core, progress);
+  } else if (entries === undefined) notFetched(core, progress, first);
+  else {
+    assert(entries.length > 0, 'nothing was read');
+    for (let i = 0; i < entries.length; i++) {
+      const same = core.log.termOf((first + i) as LogIndex) === entries[i].term;
+      assert(same, () => `entry ${first + i} on disk has another term`);
+    }
+    sendBatch(core, progress, entries);
+    if (progress.state === 'pipeline') replicate(core, progress);
+  }
+}
+
+/** Perhaps the disk made room at the expense of what a snapshot covers. Otherwise it is tried again later. */
+function notFetched(core: Core, progress: Progress, first: LogIndex): void {
+  const { snapshot } = core;
+  if (snapshot !== undefined && first <= snapshot.index) {
+    sendSnapshot(core, progress);
+    return;
+  }
+  progress.toProbe(first);
+  progress.waiting = true;
+  progress.probeSentAt = core.now;
+}
+
+/** The follower needs entries that are not in the log any more. */
 function sendSnapshot(core: Core, progress: Progress): void {
   const { snapshot } = core;
   assert(snapshot !== undefined, 'entries are missing and there is no snapshot');

@@ -289,6 +289,8 @@ export class SimulatedProcess {
       start: mode,
       snapshot: { entries: this.#environment.snapshotEntries, trailing: 32 },
       segmentBytes: this.#environment.segmentBytes,
+      // So little that members that lag are sent what was read again from the disk.
+      limits: { logMemoryBytes: this.#environment.segmentBytes },
       watch: this.#watch(clock, mode),
     });
     node.on((event) => {

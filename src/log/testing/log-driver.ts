@@ -28,7 +28,7 @@ interface State {
   readonly log: readonly string[];
 }
 
-function textOf(entry: Entry): string {
+export function textOf(entry: Entry): string {
   return `${entry.term}/${entry.type}/${entry.data.length}/${entry.data[0]}`;
 }
 

@@ -89,6 +89,8 @@ export function describeEffect(effect: RaftEffect): string {
       return `transfer finished: ${effect.error ?? 'ok'}`;
     case 'send-snapshot':
       return `send-snapshot to ${effect.to}`;
+    case 'fetch-entries':
+      return `fetch ${effect.first}..${effect.last} for ${effect.to}`;
     case 'install':
       return `install ${effect.message.lastIndex}/${effect.message.lastTerm}`;
     case 'skip-install':

@@ -39,6 +39,7 @@ export class RandomRun {
     elections: 0,
     reads: 0,
     installs: 0,
+    fetches: 0,
     changes: 0,
     transfers: 0,
   };
@@ -118,6 +119,7 @@ export class RandomRun {
       }
       if (this.#chance(profile.snapshot)) cluster.takeSnapshot(node, randomBelow(this.#random, 8));
       if (this.#chance(profile.failPersist)) cluster.failPersist(node);
+      if (node.fetches.length > 0 && this.#chance(0.1)) cluster.fetch(node, false);
       if (this.#chance(profile.change)) this.#change();
       if (this.#chance(profile.transfer)) this.#transfer();
       if (this.#chance(profile.cut)) this.#cut(nodes);
@@ -220,6 +222,7 @@ export class RandomRun {
     if (effect.kind === 'fatal') throw new Error(`fatal at ${node.id}: ${effect.message}`);
     if (effect.kind === 'commit') this.#onCommit(node, effect.first, effect.entries);
     else if (effect.kind === 'install') this.counts.installs++;
+    else if (effect.kind === 'fetch-entries') this.counts.fetches++;
     else if (effect.kind === 'role' && effect.role === 'leader') this.#onLeader(node, effect.term);
     else if (effect.kind === 'read-confirmed') {
       this.counts.reads++;

@@ -36,11 +36,15 @@ export interface PendingPersist {
   readonly sendAfter: Envelope[];
 }
 
+export type Fetch = Extract<RaftEffect, { readonly kind: 'fetch-entries' }>;
+
 export interface VirtualNode {
   readonly id: NodeId;
   readonly disk: VirtualDisk;
   raft: Raft | undefined;
   pending: PendingPersist[];
+  /** What is to be read from its disk. */
+  fetches: Fetch[];
   /** A snapshot that is being received. */
   installing: { readonly from: NodeId; readonly message: InstallSnapshot } | undefined;
   nextTick: number;
@@ -106,6 +110,7 @@ export class VirtualCluster {
       disk,
       raft: undefined,
       pending: [],
+      fetches: [],
       installing: undefined,
       nextTick: 0,
       applied: 0 as LogIndex,
@@ -147,6 +152,7 @@ export class VirtualCluster {
   crash(node: VirtualNode): void {
     node.raft = undefined;
     node.pending = [];
+    node.fetches = [];
     node.installing = undefined;
   }
 
@@ -187,6 +193,7 @@ export class VirtualCluster {
       node.applied = (effect.first + effect.entries.length - 1) as LogIndex;
       this.step(node, { kind: 'applied', index: node.applied });
     } else if (effect.kind === 'send-snapshot') this.#sendSnapshot(node, effect.to);
+    else if (effect.kind === 'fetch-entries') node.fetches.push(effect);
     else if (effect.kind === 'install') {
       node.installing = { from: effect.from, message: effect.message };
     }
@@ -208,8 +215,21 @@ export class VirtualCluster {
     this.packets.push({ from: node.id, to, message });
   }
 
-  /** Makes the oldest pending write of a node durable; false when there is none. */
+  /** Reads for a follower what left memory, or fails to; false when nothing is to be read. */
+  fetch(node: VirtualNode, ok: boolean): boolean {
+    const fetch = node.fetches.shift();
+    if (fetch === undefined) return false;
+    const { to, first, last } = fetch;
+    const { firstIndex, entries: all } = node.disk;
+    const entries =
+      ok && first >= firstIndex ? all.slice(first - firstIndex, last + 1 - firstIndex) : undefined;
+    this.step(node, { kind: 'entries-fetched', to, first, entries });
+    return true;
+  }
+
+  /** Makes the oldest pending write of a node durable, or reads what is to be read; false when there is nothing. */
   persist(node: VirtualNode): boolean {
+    if (this.fetch(node, true)) return true;
     const pending = node.pending.shift();
     if (pending === undefined) return false;
     for (const operation of pending.operations) carryOut(node.disk, operation);
