@@ -21,9 +21,9 @@ async function subjects(
 }
 
 /** Servers alone differ in what an empty process takes: the note says it, the value is the whole. */
-async function memory(growth: Growth): Promise<Sample> {
+async function memory(growth: Growth, hundredths: 10 | 100): Promise<Sample> {
   const small = await growth.at(1);
-  const { residentBytes, megabytes } = await growth.at(10);
+  const { residentBytes, megabytes } = await growth.at(hundredths);
   const before = `${Math.round(small.residentBytes / MB)} MB with ${small.megabytes} MB`;
   return { value: residentBytes / MB, note: `with ${megabytes} MB of data; ${before}` };
 }
@@ -61,7 +61,12 @@ export const GROWTH_PROBES: readonly Probe[] = [
   {
     ...{ id: 'memory', title: 'resident memory of a node with a tenth of the data' },
     ...{ unit: 'MB', goal: { atMost: 1, of: 'C dqlite' }, quick: false, once: true, who: WHO },
-    subjects: async (stage, scale) => await subjects(stage, scale, memory),
+    subjects: async (stage, scale) => await subjects(stage, scale, (growth) => memory(growth, 10)),
+  },
+  {
+    ...{ id: 'memory-all', title: 'resident memory of a node with all data' },
+    ...{ unit: 'MB', goal: { atMost: 1, of: 'C dqlite' }, quick: false, once: true, who: WHO },
+    subjects: async (stage, scale) => await subjects(stage, scale, (growth) => memory(growth, 100)),
   },
   {
     ...{ id: 'flat-size', title: 'cost of an insert with all data / with a hundredth of it' },

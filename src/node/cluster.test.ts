@@ -38,6 +38,41 @@ describe('one node', () => {
     expect((await cluster.execute(1n, 'SET a 2')).result.kind).toBe('done');
   });
 
+  test('takes no snapshot of what it is only replaying', async () => {
+    await cluster.start(1n, 'bootstrap');
+    // More than is on its way to the machine at a time.
+    const long = 'x'.repeat(500_000);
+    for (let i = 0; i < 60; i++) await cluster.execute(1n, `SET k${i % 3} ${long}`);
+    await cluster.execute(1n, 'SET k59 59');
+    await cluster.crash(1n);
+    cluster.snapshot = { entries: 10, trailing: 5 };
+    const { disk } = cluster.process(1n);
+    await cluster.start(1n, 'resume');
+    expect((await cluster.execute(1n, 'SELECT k59')).rows).toBe('59');
+    await cluster.run(1_000);
+    expect(cluster.node(1n).status().counters.snapshotsTaken).toBe(1);
+    const [name = ''] = disk.names().filter((each) => /^snapshot-[^.]*$/.test(each));
+    expect(Number(name.split('-')[2])).toBeGreaterThan(60);
+  });
+
+  test('knows after a restart how large its last snapshot was, and lets the log grow as much', async () => {
+    cluster.snapshot = { logBytes: 1000, trailing: 5 };
+    await cluster.start(1n, 'bootstrap');
+    await cluster.execute(1n, `SET a ${'x'.repeat(500_000)}`);
+    await cluster.run(1_000);
+    expect(cluster.node(1n).status().counters.snapshotsTaken).toBe(1);
+    await cluster.crash(1n);
+    await cluster.start(1n, 'resume');
+    for (let i = 0; i < 4; i++) {
+      await cluster.execute(1n, `SET b ${'y'.repeat(100_000)}`);
+      await cluster.run(1_000);
+      expect(cluster.node(1n).status().counters.snapshotsTaken).toBe(0);
+    }
+    for (let i = 0; i < 2; i++) await cluster.execute(1n, `SET b ${'y'.repeat(100_000)}`);
+    await cluster.run(1_000);
+    expect(cluster.node(1n).status().counters.snapshotsTaken).toBe(1);
+  });
+
   test('takes snapshots while writes go on, and restores from them', async () => {
     cluster.snapshot = { entries: 25, trailing: 5 };
     await cluster.start(1n, 'bootstrap');

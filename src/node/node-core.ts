@@ -167,7 +167,8 @@ export class NodeCore {
   }
 
   /** The machine has what the snapshot holds: from here on the core decides. */
-  start(): void {
+  start(snapshotBytes: number): void {
+    this.snapshots.restored(snapshotBytes);
     this.#started = true;
     this.consensus.tick();
   }

@@ -66,7 +66,7 @@ export class Node implements NodeServices {
       if (options.start === 'quarantine') recovered = { ...recovered, quarantined: true };
       const core = new NodeCore(options, log, recovered, calls);
       await restore.finish(recovered.snapshot !== undefined);
-      core.start();
+      core.start(restore.bytes);
       return new Node(core);
     } catch (error) {
       await log.close();

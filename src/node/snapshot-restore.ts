@@ -11,12 +11,19 @@ export class SnapshotRestore implements SnapshotSink {
   readonly #calls: MachineCalls;
   #id: number | undefined;
   #ahead = 0;
+  #bytes = 0;
 
   constructor(calls: MachineCalls) {
     this.#calls = calls;
   }
 
+  /** Length of the content that came last. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   begin(info: SnapshotInfo): void {
+    this.#bytes = 0;
     this.#id = this.#calls.nextId();
     this.#calls.beginRestore(this.#id, info.index);
   }
@@ -24,6 +31,7 @@ export class SnapshotRestore implements SnapshotSink {
   async chunk(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     assert(this.#id !== undefined, 'content of no snapshot');
     this.#ahead += bytes.length;
+    this.#bytes += bytes.length;
     this.#calls.restoreChunk(this.#id, bytes, [bytes.buffer]);
     if (this.#ahead < WINDOW_BYTES) return;
     this.#ahead = 0;

@@ -69,6 +69,11 @@ export class SnapshotTaker {
     return this.#lastIndex;
   }
 
+  /** At the start: the newest snapshot on disk has so many bytes of content. */
+  restored(bytes: number): void {
+    this.#lastBytes = bytes;
+  }
+
   /** An entry was committed. */
   note(bytes: number): void {
     this.#logBytes += bytes;

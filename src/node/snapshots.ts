@@ -34,6 +34,8 @@ export interface SnapshotsOptions {
 export class Snapshots {
   readonly #options: SnapshotsOptions;
   readonly #taker: SnapshotTaker;
+  /** End of the log when the node started: until that is applied, a snapshot would be old before it is written. */
+  readonly #recovered: LogIndex;
   /** Followers to which one is on its way. */
   readonly #sending = new Set<NodeId>();
   #receiver: SnapshotReceiver | undefined;
@@ -44,6 +46,7 @@ export class Snapshots {
   constructor(options: SnapshotsOptions) {
     this.#options = options;
     const { node, log, calls, replica, raft } = options;
+    this.#recovered = raft.lastIndex;
     this.#taker = new SnapshotTaker({
       calls,
       log,
@@ -73,7 +76,12 @@ export class Snapshots {
 
   /** Something was applied. */
   check(): void {
-    this.#taker.check();
+    if (this.#options.replica.applied.index >= this.#recovered) this.#taker.check();
+  }
+
+  /** At the start: the newest snapshot has so many bytes of content. */
+  restored(bytes: number): void {
+    this.#taker.restored(bytes);
   }
 
   /** The disk is full: what a snapshot can free of it is freed. */
