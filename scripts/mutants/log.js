@@ -3,6 +3,14 @@
 /** @type {import('./catalogue.js').Mutant[]} */
 export const log = [
   {
+    name: 'reads-a-segment-as-it-was-before-a-truncation',
+    rule: 'R10',
+    patches: [
+      ['log/durable-log.ts', 'this.#entries.forget();\n    await withRoom(', 'await withRoom('],
+    ],
+    directed: ['log/entry-reader.test.ts', 'are the new ones after others stood in their places'],
+  },
+  {
     name: 'entries-acknowledged-before-sync',
     rule: 'L1',
     profiles: ['disk', 'mixed'],

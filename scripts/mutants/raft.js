@@ -151,6 +151,43 @@ export const raft = [
     directed: ['node/cluster.test.ts', 'no C node may be among the members'],
   },
   {
+    name: 'memory-lets-go-of-what-is-not-durable',
+    rule: 'R10',
+    profiles: ['disk', 'mixed'],
+    patches: [
+      [
+        'raft/core.ts',
+        'log.cool(tailBytes, Math.min(this.commit, durability.stored))',
+        'log.cool(tailBytes, this.commit)',
+      ],
+    ],
+    fallback: ['raft/random-cluster.test.ts', 'no invariant breaks'],
+  },
+  {
+    name: 'fetched-entries-for-a-connection-that-broke',
+    rule: 'R10',
+    patches: [
+      [
+        'raft/progress.ts',
+        'this.probeSentAt = Number.NEGATIVE_INFINITY;\n    this.fetching = undefined;',
+        'this.probeSentAt = Number.NEGATIVE_INFINITY;',
+      ],
+    ],
+    directed: ['raft/catch-up.test.ts', 'an answer that comes after the connection broke'],
+  },
+  {
+    name: 'heartbeats-that-compare-nothing',
+    rule: 'LIVE',
+    patches: [
+      [
+        'raft/replication.ts',
+        'core.now - progress.comparedAt < core.electionTimeoutMs',
+        'progress.comparedAt > 0',
+      ],
+    ],
+    directed: ['raft/transcript.test.ts', 'snapshot.txt'],
+  },
+  {
     name: 'timeout-now-ignores-the-log',
     rule: 'M7',
     patches: [

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchCluster, ClusterOptions } from './bench-cluster.ts';
 import type { Figures } from './figures.ts';
 import type { Scale } from './probe.ts';
@@ -9,6 +10,9 @@ import { ROWS, withClient } from './works.ts';
 const STEP_BYTES = 1 << 20;
 const ROW_BYTES = 4_000;
 const CONNECTIONS = 64;
+/** All nodes together use less than so much of a core when they have nothing to do. */
+const CALM_CORES = 0.15;
+const CALM_SECONDS_MAX = 120;
 const TABLE = 'create table if not exists ballast(id integer primary key, body blob not null)';
 const STEP = `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${Math.floor(STEP_BYTES / ROW_BYTES)})
   insert into ballast(body) select randomblob(${ROW_BYTES}) from n`;
@@ -77,6 +81,7 @@ export class Growth {
         await client.execute(STEP, [], { timeoutMs: 120_000 });
       }
     });
+    await this.#calm();
     // What is compiled late must not look like a cost of a small database.
     if (this.#stops.length === 0) await this.insert();
     const insert = await this.insert();
@@ -84,6 +89,16 @@ export class Growth {
     const stop = { megabytes, insert, residentBytes: Math.max(...resident) };
     this.#stops.push(stop);
     return stop;
+  }
+
+  /** Waits for the snapshots of what was filled in: no database grows so fast by itself. */
+  async #calm(): Promise<void> {
+    const used = (): number => systemUse(this.cluster.pids)?.cpuSeconds ?? Number.NaN;
+    for (let waited = 0; waited < CALM_SECONDS_MAX; waited++) {
+      const before = used();
+      await sleep(1_000);
+      if (!(used() - before >= CALM_CORES)) return;
+    }
   }
 
   /** Single rows from 64 connections with the light client, the same for either kind. */
