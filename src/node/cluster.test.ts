@@ -344,6 +344,30 @@ describe('three nodes', () => {
     expect(await cluster.until(cluster.node(2n).handover())).toBe(true);
   });
 
+  test('what is told of the leader while leadership is handed over is put right afterwards', async () => {
+    await cluster.three();
+    await cluster.execute(1n, 'SET a 1');
+    for (const [from, to, dead] of [
+      [1n, 3n, true],
+      [1n, 2n, false],
+    ] as const) {
+      if (dead) await cluster.crash(to);
+      const node = cluster.node(from);
+      // As a connection that is made meanwhile: it is told what is so at first, and then of changes.
+      let told: bigint | undefined;
+      const transfer = node.transfer(to).catch(() => undefined);
+      await cluster.when(() => node.leaderHint() === undefined);
+      node.on((event) => {
+        if (event.kind === 'leader') told = node.leaderHint()?.id;
+      });
+      await cluster.until(transfer);
+      await cluster.when(() => node.leaderHint() !== undefined);
+      await cluster.run(50);
+      expect(told).toBe(node.leaderHint()?.id);
+      expect(told).toBe(dead ? from : to);
+    }
+  });
+
   test('a transfer to a dead member fails and the leader goes on', async () => {
     await cluster.three();
     await cluster.crash(3n);

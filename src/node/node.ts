@@ -216,6 +216,8 @@ export class Node implements NodeServices {
       );
     } finally {
       core.transferring = false;
+      // Whoever was told meanwhile that there is no leader hears nothing else when this node goes on leading.
+      core.emit({ kind: 'leader', leader: core.leaderHint });
       if (drained !== undefined) core.calls.resume(drained);
     }
   }

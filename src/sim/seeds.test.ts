@@ -32,6 +32,11 @@ describe('seeds that failed once', () => {
   test('seed 173: a question to a member that starts', async () => {
     await run(173, 0.006);
   }, 60_000);
+
+  test('seed 99000463: a client that connects while leadership is handed over in vain', async () => {
+    const seed = 99_000_463;
+    await runSeed({ ...platform, seed, hours: 0.0085, profileName: 'migrations' });
+  }, 60_000);
 });
 
 const DIFFERENT: readonly [string, Partial<Profile>][] = [
