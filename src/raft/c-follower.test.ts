@@ -12,13 +12,13 @@ import { parseConfiguration } from './testing/virtual-cluster.ts';
 
 const MIB = 1024 * 1024;
 
-/** Node 1 of 1, 2, 3 with entries 2 and 3, each too long to share a message with another. */
+/** Node 1 of 1, 2, 3 with entries from 2 on, each too long to share a message with another. */
 class Leader {
   readonly raft: Raft;
   #now = 0;
 
   /** It starts in `term` and is elected in the next one. */
-  constructor(term = 2) {
+  constructor(term = 2, count = 2) {
     const big = (): Entry => ({ term: 1 as Term, type: 'command', data: new Uint8Array(MIB) });
     const data = encodeConfiguration(parseConfiguration('1,2,3'));
     this.raft = new Raft({
@@ -28,7 +28,10 @@ class Leader {
       vote: 0n,
       snapshot: undefined,
       firstIndex: 1 as LogIndex,
-      entries: [{ term: 1 as Term, type: 'configuration', data }, big(), big()],
+      entries: [
+        { term: 1 as Term, type: 'configuration', data },
+        ...Array.from({ length: count }, big),
+      ],
       quarantined: false,
       electionTimeoutMs: 1000,
       heartbeatMs: 100,
@@ -121,8 +124,23 @@ test('the second answer to a message that was sent twice says nothing of the nex
   expect(leader.probeAgain()).toMatchObject([{ previousIndex: 1, entries: [{}] }]);
   // It has entry 2, and leftovers behind it, and gets both messages before it gets entry 3.
   expect(leader.answer(0, 9)).toMatchObject([{ previousIndex: 2, entries: [{}] }]);
-  expect(leader.answer(0, 9)).toMatchObject([{ previousIndex: 2, entries: [{}] }]);
+  expect(leader.answer(0, 9)).toMatchObject([{ previousIndex: 3, commit: 1, entries: [{}] }]);
   expect(leader.follower).toMatchObject({ match: 2, state: 'probe' });
+  // It cut the leftovers when it got entry 3, and has taken the one that follows; had it not, it would refuse it, and get entry 3 again.
+  expect(leader.answer(3, 2)).toMatchObject([{ previousIndex: 2, entries: [{}] }]);
+  expect(leader.raft.commit).toBe(1);
+});
+
+test('answers that were lost cost a round trip each, and not one more for each message', () => {
+  const leader = new Leader(2, 30);
+  let [sent] = leader.answer(31, 1);
+  for (let lost = 0; lost < 10; lost++) [sent] = leader.probeAgain();
+  let answers = 0;
+  for (; answers < 1000 && leader.follower?.state === 'probe'; answers++) {
+    [sent] = leader.answer(0, sent.previousIndex + sent.entries.length);
+  }
+  expect(leader.follower).toMatchObject({ match: 32, state: 'pipeline' });
+  expect(answers).toBe(30 + 1 + 10);
 });
 
 test('a follower whose probes were lost catches up without further delay', () => {

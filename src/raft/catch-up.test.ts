@@ -152,6 +152,23 @@ test('what a snapshot has replaced while it was read is not sent', () => {
   expect(behind.raft?.commit).toBe(leader.raft?.commit);
 });
 
+test('of what is sent the entry before must be known too', () => {
+  const run = new Lagging(100);
+  const { leader, behind, cluster } = run;
+  run.return();
+  const [{ to, first, last }] = leader.fetches;
+  const entries = leader.disk.entries.slice(first - 1, last);
+  leader.fetches = [];
+  cluster.takeSnapshot(leader, (leader.raft?.lastIndex ?? 0) - first + 1);
+  expect(leader.raft?.firstIndex).toBe(first);
+  cluster.step(leader, { kind: 'entries-fetched', to, first, entries });
+  run.settle();
+  expect(run.kinds).toContain('send-snapshot');
+  cluster.finishInstall(behind, true);
+  run.pass(2 * ELECTION_MS);
+  expect(behind.raft?.commit).toBe(leader.raft?.commit);
+});
+
 test('an answer that comes after the connection broke is not used', () => {
   const run = new Lagging(100);
   const { leader, behind, cluster } = run;

@@ -28,6 +28,8 @@ export class Progress {
   comparedAt = Number.NEGATIVE_INFINITY;
   /** A probe was sent and not answered. */
   waiting = false;
+  /** Where that probe ended. */
+  probeEnd = 0 as LogIndex;
   /** When that probe was sent; −∞ = it may be sent at once. */
   probeSentAt = Number.NEGATIVE_INFINITY;
   /** It accepted a message that reached the first entry of this term, so that nothing of its log contradicts the leader's. */
@@ -69,6 +71,7 @@ export class Progress {
 
   /** A message with entries up to `last`, none perhaps, was sent to find out where the logs part. */
   probed(last: LogIndex, now: number): void {
+    this.probeEnd = last;
     this.probeSentAt = now;
     if (!this.clean) this.#probes.sent(last);
   }
@@ -110,6 +113,7 @@ export class Progress {
     this.state = 'probe';
     this.next = next;
     this.waiting = false;
+    this.probeEnd = 0 as LogIndex;
     this.probeSentAt = Number.NEGATIVE_INFINITY;
     this.fetching = undefined;
     this.#clearWindow();

@@ -69,11 +69,16 @@ function isSettled(core: Core, progress: Progress): boolean {
   );
 }
 
+/** Whether the log begins too late to send the entry: neither it may be missing, nor the term of the one before it. */
+function isDropped({ log }: Core, next: LogIndex): boolean {
+  return next < log.firstIndex || log.termOf((next - 1) as LogIndex) === undefined;
+}
+
 /** Sends the entries from `next` on in one message; false when they must be read first, or a snapshot is needed instead. */
 function sendEntries(core: Core, progress: Progress): boolean {
   const { log } = core;
   const { next } = progress;
-  if (next < log.firstIndex || log.termOf((next - 1) as LogIndex) === undefined) {
+  if (isDropped(core, next)) {
     sendSnapshot(core, progress);
     return false;
   }
@@ -137,7 +142,7 @@ export function onFetched(
 ): void {
   if (progress.fetching !== first) return;
   progress.fetching = undefined;
-  if (progress.next !== first || first < core.log.firstIndex) {
+  if (progress.next !== first || isDropped(core, first)) {
     progress.waiting = false;
     replicate(core, progress);
   } else if (entries === undefined) notFetched(core, progress, first);
@@ -282,7 +287,8 @@ export function onRejected(core: Core, progress: Progress, result: AppendEntries
  * A success; answers whether the match index grew. A C follower reports its whole log as matching, with leftovers of older terms that were
  * never compared (raft-rpc.md §8, note for step 7). Until it accepted a message that reaches the first entry of this term, which makes
  * it cut them, what it reports counts only as far as the message went; and since a message may be sent and answered twice, as far as the
- * one that ended lowest of those which it may be answering.
+ * one that ended lowest of those which it may be answering. What is sent next follows the newest message all the same, because it seems to be
+ * there; else each answer that was ever lost would delay every message by a round trip. If it is not there, the next one is refused.
  */
 export function onMatched(
   core: Core,
@@ -298,8 +304,8 @@ export function onMatched(
   } else if (progress.state === 'probe') {
     if (progress.clean || compared >= leadership.firstIndex) progress.toPipeline();
     // What is on its way to its disk will be answered.
-    else if (compared > 0 && progress.match >= compared) {
-      progress.toProbe((progress.match + 1) as LogIndex);
+    else if (compared > 0 && progress.match >= compared && lastIndex >= progress.probeEnd) {
+      progress.toProbe((Math.max(progress.match, progress.probeEnd) + 1) as LogIndex);
     }
   }
   return grew;
