@@ -189,7 +189,7 @@ class Loader {
     const closed = [...contiguous, ...close.map((each) => each.closed)];
     const lastIndex = start + entries.length - 1;
     const lastTerm = entries.at(-1)?.term ?? snapshot?.term ?? 0;
-    this.#checkReach(Math.max(lastIndex, base));
+    this.#checkReach(Math.max(lastIndex, base), contiguous.length > 0);
     if (snapshot !== undefined && this.#isBehind(snapshot, start, entries)) {
       for (const each of close.toReversed()) this.#remove.push(each.name);
       for (const each of contiguous.toReversed()) this.#remove.push(each.name);
@@ -266,10 +266,13 @@ class Loader {
     throw logDamaged(place, what, `entries ${base + 1} to ${start - 1}`);
   }
 
-  /** A damaged newest snapshot may be passed over only if the log has everything that it covered. */
-  #checkReach(lastIndex: number): void {
+  /**
+   * A damaged newest snapshot may be passed over only if the log has everything that it covered. Where an open segment begins, nothing says but
+   * what is before it: that may have been the snapshot.
+   */
+  #checkReach(lastIndex: number, isPlaced: boolean): void {
     const lost = this.#lostSnapshot;
-    if (lost !== undefined && lastIndex < lost.file.index) throw lost.error;
+    if (lost !== undefined && (!isPlaced || lastIndex < lost.file.index)) throw lost.error;
   }
 
   /**

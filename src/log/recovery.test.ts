@@ -375,6 +375,14 @@ describe('snapshots', () => {
     expect(disk.names()).toContain('snapshot-1-8-5');
   });
 
+  it('a bad newest one stops the start when only it said where the log begins', async () => {
+    putSnapshot(1, 4, Uint8Array.of(9, 9, 9));
+    disk.put('open-1', join(FORMAT, batch(...[5, 6, 7, 8, 9].map((index) => entry(index)))));
+    await refused('LOG_DAMAGED');
+    putSnapshot(1, 3);
+    await refused('LOG_DAMAGED');
+  });
+
   it('a bad newest one stops the start when the log does not have the rest', async () => {
     putSnapshot(1, 4);
     putSnapshot(1, 8, new Uint8Array(0));
