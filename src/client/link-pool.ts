@@ -8,12 +8,6 @@ import { PlainLink } from './plain-link.ts';
 /** C-1.11 never answers unknown requests (client-protocol.md §8.3). */
 const HELLO_MS = 1_000;
 const DIAL_MS = 5_000;
-/** Answers of one node on two connections may come so far apart. */
-const HELLO_GRACE_MS = 50;
-
-/** A node that was slow to say Hello is asked again while it is in use, each time after twice as long. */
-const RECHECK_MS = 2_000;
-const RECHECK_MAX_MS = 300_000;
 
 /** The node in this process: reached without the network. */
 export interface LocalServer {
@@ -33,8 +27,6 @@ export class LinkPool {
   readonly #options: LinkPoolOptions;
   readonly #links = new Map<string, Promise<Link>>();
   readonly #open = new Map<string, Link>();
-  /** Nodes taken for C-1.11 because they did not answer Hello: when they are asked again. */
-  readonly #doubts = new Map<Link, { at: number; delayMs: number }>();
   readonly #events: LinkEvents;
   #closed = false;
 
@@ -58,7 +50,7 @@ export class LinkPool {
   /** As `peek`, for a link that `get` would give at once and without further thought. */
   ready(address: string): Link | undefined {
     const link = this.#open.get(address);
-    return link === undefined || link.closed || this.#doubts.has(link) ? undefined : link;
+    return link === undefined || link.closed ? undefined : link;
   }
 
   /** The link to an address. Throws NotAnswered when it cannot be had within the call. */
@@ -69,47 +61,11 @@ export class LinkPool {
       link = this.#connect(address);
       this.#links.set(address, link);
       link.catch(() => this.#links.delete(address));
-    } else this.#recheck(address);
+    }
     return call.race(link);
   }
 
-  /** What was taken for an old C node may be one of ours that was busy. */
-  #recheck(address: string): void {
-    const link = this.#open.get(address);
-    const doubt = link === undefined ? undefined : this.#doubts.get(link);
-    if (!(link instanceof PlainLink) || doubt === undefined) return;
-    const now = this.#options.deadlines.clock.now();
-    if (now < doubt.at) return;
-    doubt.delayMs = Math.min(RECHECK_MAX_MS, 2 * doubt.delayMs);
-    doubt.at = now + doubt.delayMs;
-    this.#replace(address, link).catch((error: unknown) => {
-      // It cannot be reached, is silent again, or now says that it is a C node: plain dqlite goes on.
-      if (error instanceof NotSupported) this.#doubts.delete(link);
-    });
-  }
-
-  async #replace(address: string, plain: PlainLink): Promise<void> {
-    const { deadlines } = this.#options;
-    const { clock } = deadlines;
-    const hello = ExtensionLink.open(await this.dial(address), address, clock, this.#events);
-    const call = new Call(deadlines, DIAL_MS);
-    try {
-      const link = await call.race(hello.opened);
-      if (this.#closed || this.#open.get(address) !== plain) throw closedError('client');
-      this.#open.set(address, link);
-      this.#links.set(address, Promise.resolve(link));
-      this.#doubts.delete(plain);
-      plain.retire();
-    } catch (error) {
-      hello.destroy();
-      throw error;
-    } finally {
-      call.finish();
-    }
-  }
-
   #forget(link: Link): void {
-    this.#doubts.delete(link);
     if (this.#open.get(link.address) !== link) return;
     this.#open.delete(link.address);
     this.#links.delete(link.address);
@@ -153,47 +109,37 @@ export class LinkPool {
   }
 
   /**
-   * Hello was not answered: C-1.11, or a node that is busy. The latter will have answered Hello by the
-   * time it answers a request that was sent later.
+   * Hello was not answered: C-1.11, or a node that is busy. The latter must not be spoken to in plain dqlite, in which nobody can say what
+   * code knows of the schema (M16). Who refuses a request that C-1.11 answers is not C-1.11, and will answer Hello.
    */
   async #unanswered(
     address: string,
     hello: { readonly opened: Promise<ExtensionLink>; destroy(): void },
   ): Promise<Link> {
-    const { deadlines } = this.#options;
-    const { clock } = deadlines;
-    const call = new Call(deadlines, DIAL_MS);
+    const call = new Call(this.#options.deadlines, DIAL_MS);
+    let old: PlainLink | undefined;
     let link: Link | undefined;
-    hello.opened.then(
-      (opened) => {
-        link = opened;
-      },
-      () => undefined,
-    );
     try {
-      const plain = await this.#plain(address, true);
-      try {
-        const answered = plain.leaderClaim(call).then(() => call.sleep(HELLO_GRACE_MS));
-        const opened = hello.opened.then(
-          () => undefined,
-          () => answered,
-        );
-        answered.catch(() => undefined);
-        await Promise.race([opened, answered]);
-      } catch (error) {
-        plain.destroy();
-        throw error;
-      }
-      if (link === undefined) {
-        this.#doubts.set(plain, { at: clock.now() + RECHECK_MS, delayMs: RECHECK_MS });
-        return plain;
-      }
-      plain.destroy();
+      old = await this.#plain(address, true);
+      link = await call.race(this.#told(old, hello.opened, call));
       return link;
+    } catch (error) {
+      if (error instanceof NotSupported) return await this.#plain(address, false);
+      throw error;
     } finally {
       call.finish();
-      if (link === undefined) hello.destroy();
+      if (link !== old) old?.destroy();
+      if (!(link instanceof ExtensionLink)) hello.destroy();
     }
+  }
+
+  async #told(
+    old: PlainLink,
+    opened: Promise<ExtensionLink>,
+    call: Call,
+  ): Promise<PlainLink | ExtensionLink> {
+    const isOld = await Promise.race([opened, old.refusesNothing(call)]);
+    return isOld === true ? old : opened;
   }
 
   /** A new connection to an address, without protocol. */
@@ -209,6 +155,5 @@ export class LinkPool {
     for (const link of [...this.#open.values()]) link.destroy(closedError('client'));
     this.#open.clear();
     this.#links.clear();
-    this.#doubts.clear();
   }
 }

@@ -19,6 +19,8 @@ import { surelyReadOnly } from './read-only.ts';
 import type { StatementInfo } from './types.ts';
 
 const IDLE_MAX = 8;
+/** A list of the members in a form that does not exist. */
+const UNKNOWN_FORMAT = 2n;
 
 interface Session extends PlainSession {
   readonly connection: PlainConnection;
@@ -40,7 +42,6 @@ export class PlainLink implements Link {
   #adminQueue: Promise<unknown> = Promise.resolve();
   #nodeId: NodeId = 0n;
   #closed = false;
-  #retired = false;
 
   private constructor(
     dial: () => Promise<Connection>,
@@ -53,9 +54,7 @@ export class PlainLink implements Link {
     this.address = address;
     this.#events = events;
     this.old = old;
-    this.#admin = new PlainConnection(admin, () => {
-      if (!this.#retired) this.destroy();
-    });
+    this.#admin = new PlainConnection(admin, () => this.destroy());
   }
 
   /** Connects. Rejects when the node cannot be reached. */
@@ -89,13 +88,6 @@ export class PlainLink implements Link {
     this.#events.closed(this);
   }
 
-  /** Another link takes its place: what runs on this one ends by itself. */
-  retire(): void {
-    this.#retired = true;
-    for (const session of this.#idle.splice(0)) session.connection.destroy();
-    this.#adminQueue.then(() => this.#admin.destroy());
-  }
-
   /** A connection with the database open; an idle one if there is one. */
   async acquire(database: string, call: Call): Promise<Session> {
     const at = this.#idle.findIndex((session) => session.database === database);
@@ -123,8 +115,7 @@ export class PlainLink implements Link {
     if (session.connection.closed) {
       return;
     }
-    const usable = !this.#closed && !this.#retired;
-    if (clean && !session.inTransaction && usable && this.#idle.length < IDLE_MAX) {
+    if (clean && !session.inTransaction && !this.#closed && this.#idle.length < IDLE_MAX) {
       this.#idle.push(session);
     } else session.connection.destroy();
   }
@@ -181,6 +172,15 @@ export class PlainLink implements Link {
       const self = address === this.address;
       if (self) this.#nodeId = id;
       return { address, self };
+    });
+  }
+
+  /** Whether it answers a request that every node but C-1.11 refuses (client-protocol.md §8.13). */
+  refusesNothing(call: Call): Promise<boolean> {
+    return this.#ask(async (connection) => {
+      const request = { type: 'cluster', format: UNKNOWN_FORMAT } as const;
+      const answer = await connection.exchange(request, call);
+      return answer.type === 'servers';
     });
   }
 

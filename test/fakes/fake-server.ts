@@ -67,6 +67,8 @@ export class FakeServer {
   speaks: 'extension' | 'failure' | 'silent';
   /** How long it takes to look at what arrives: a busy process. */
   delayMs = 0;
+  /** How long it takes, once, until the next message of the extension, which is a Hello, is looked at. */
+  helloDelayMs = 0;
 
   constructor(network: TestNetwork, options: FakeServerOptions) {
     this.id = options.id;
@@ -126,11 +128,22 @@ export class FakeServer {
     connection: Connection,
     peer: Peer,
   ): void {
-    const { speaks } = this;
+    const { speaks, helloDelayMs } = this;
     if (!isExtensionRequest(type)) {
       const request = decodeClientRequest(type, schema, body);
       this.plainRequests.push(request);
+      if (request.type === 'cluster' && request.format > 1n && speaks !== 'silent') {
+        const message = 'unrecognized cluster format';
+        connection.write(encodeClientResponse({ type: 'failure', code: 1005, message }));
+        return;
+      }
       for (const answer of this.onPlain(request)) connection.write(encodeClientResponse(answer));
+      return;
+    }
+    if (helloDelayMs > 0) {
+      this.helloDelayMs = 0;
+      const receive = () => this.#receive(type, schema, body, connection, peer);
+      this.#network.clock.after(helloDelayMs, receive);
       return;
     }
     if (speaks !== 'extension') {
