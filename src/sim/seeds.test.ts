@@ -37,6 +37,19 @@ describe('seeds that failed once', () => {
     const seed = 99_000_463;
     await runSeed({ ...platform, seed, hours: 0.0085, profileName: 'migrations' });
   }, 60_000);
+
+  test.each([
+    ['a log that is cut just before what is read from it for a follower', 99_202_600, 'mixed'],
+    ['only a snapshot, which was damaged, said where the log began', 99_219_322, 'disk'],
+    ['a busy node, taken for a C node, was read past the fence', 99_214_159, 'migrations'],
+    ['each lost answer delayed every later probe', 99_214_240, 'mixed'],
+  ] as const)(
+    '%s: seed %i',
+    async (_what, seed, profileName) => {
+      await runSeed({ ...platform, seed, hours: 0.0085, profileName });
+    },
+    60_000,
+  );
 });
 
 const DIFFERENT: readonly [string, Partial<Profile>][] = [
