@@ -115,6 +115,7 @@ export class Core implements CoreIdentity {
         services: running,
         hash: sha256,
         limits,
+        dqliteReads: options.dqliteReads ?? 'linearizable',
         logger: log,
         clock: systemClock,
         acceptRaft: (connection, id, address, rest) =>

@@ -37,6 +37,11 @@ export interface NodeOptions {
   readonly threads?: boolean | undefined;
   /** Reader threads, 1 to 16. Default 2. */
   readonly readers?: number | undefined;
+  /**
+   * What the reads of clients that speak dqlite's own protocol (go-dqlite, the C client) are guaranteed to see; they cannot
+   * ask for a level themselves. See `Consistency`. Default 'linearizable'.
+   */
+  readonly dqliteReads?: 'linearizable' | 'lease' | undefined;
   readonly limits?: Partial<Limits> | undefined;
   /** Permits listening on an address that is not loopback although nothing is encrypted yet. */
   readonly insecure?: boolean | undefined;

@@ -80,6 +80,10 @@ function checkOptions(options: NodeOptions): void {
       `readers must be a whole number from 1 to 16, not ${readers}`,
     );
   }
+  const reads: string = options.dqliteReads ?? 'linearizable';
+  if (reads !== 'linearizable' && reads !== 'lease') {
+    throw new QuorateError('OPTIONS', `dqliteReads must be linearizable or lease, not ${reads}`);
+  }
 }
 
 function isLoopback(host: string): boolean {

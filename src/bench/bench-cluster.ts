@@ -21,6 +21,8 @@ export interface ClusterOptions {
   readonly roundTripMs?: number;
   /** Log entries between two snapshots; absent: the default of the server. */
   readonly snapshotEntries?: number;
+  /** Of Quorate only. */
+  readonly dqliteReads?: 'lease';
 }
 
 export const NODES = 3;

@@ -29,7 +29,10 @@ export class QuorateCluster implements BenchCluster {
       const snapshot = options.snapshotEntries
         ? { snapshot: { threshold: options.snapshotEntries } }
         : {};
-      cluster.#options.push(JSON.stringify({ dir, address, bind, ...join, ...snapshot }));
+      const { dqliteReads } = options;
+      cluster.#options.push(
+        JSON.stringify({ dir, address, bind, ...join, ...snapshot, dqliteReads }),
+      );
       await cluster.restart(i);
     }
     await cluster.settled();

@@ -66,6 +66,26 @@ function protocolRow(
   };
 }
 
+/** The same where C's clients are promised a lease: a cluster of its own, which the last row ends. */
+function leaseRow(connections: number, ratio: number, last = false): Row {
+  const cluster = (stage: Stage) => stage.quorateFor('lease', { dqliteReads: 'lease' });
+  return {
+    id: `select-${connections}-lease`,
+    title: `SELECT by key over the protocol, lease, ${connections} ${connections === 1 ? 'connection' : 'connections'}`,
+    ...{ goals: against(ratio), quick: false, who: [QUORATE, C] },
+    contestants: async (stage, timing) => {
+      const load = { work: 'select', connections } as const;
+      return [
+        ...(await overProtocol(stage, timing, await cluster(stage), load)),
+        ...(await overProtocol(stage, timing, await stage.c(), load)),
+      ];
+    },
+    after: async (stage) => {
+      if (last) await (await cluster(stage)).stop();
+    },
+  };
+}
+
 function nativeRow(id: string, title: string, ratio: number | undefined, how: InProcess): Row {
   const goals = ratio === undefined ? [] : [{ against: 'better-sqlite3', ratio }];
   return {
@@ -163,6 +183,9 @@ export const ALL_ROWS: readonly Row[] = [
   protocolRow('select-64', 'SELECT by key over the protocol, 64 connections', against(1.3), {
     ...{ work: 'select', connections: 64 },
   }),
+  leaseRow(1, 0.5),
+  leaseRow(8, 0.6),
+  leaseRow(64, 0.9, true),
   nativeRow('select-local', 'SELECT by key in process, local', 1.5, {
     ...{ work: 'select-local', clients: 1 },
   }),

@@ -60,6 +60,11 @@ export const startCommand: Command = {
       help: 'default on; off runs everything on one thread',
     },
     readers: { type: 'string', value: 'N', help: 'reader threads; default 2' },
+    'dqlite-reads': {
+      type: 'string',
+      value: 'LEVEL',
+      help: 'of clients of the dqlite protocol: linearizable (default) or lease',
+    },
     insecure: { type: 'boolean', help: 'permit listening off loopback without encryption' },
     'log-format': { type: 'string', value: 'text|json', help: 'default text' },
     'log-level': { type: 'string', value: 'LEVEL', help: 'debug, info (default), warn or error' },
@@ -151,6 +156,7 @@ function nodeOptions(input: CommandInput): NodeOptions {
     },
     threads: (choice(input, 'threads', ['on', 'off']) ?? 'on') === 'on',
     readers: numberOption(input, 'readers', 1, 16),
+    dqliteReads: choice(input, 'dqlite-reads', ['linearizable', 'lease']),
     insecure: input.values.insecure === true,
   };
 }

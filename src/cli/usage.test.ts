@@ -97,6 +97,7 @@ describe('wrong use ends with 2, says what is wrong, prints the usage', () => {
     [[...START, '127.0.0.1:9001', '--id', '18446744073709551616'], '--id must be a number'],
     [[...START, '127.0.0.1:9001', '--id', '1.5'], '--id must be a number'],
     [[...START, '127.0.0.1:9001', '--readers', '0'], '--readers must be a whole number'],
+    [[...START, '127.0.0.1:9001', '--dqlite-reads', 'local'], '--dqlite-reads must be one of'],
     [[...START, '127.0.0.1:9001', '--heartbeat', 'x'], '--heartbeat must be a whole number'],
     [[...START, '127.0.0.1:9001', '--heartbeat', ''], '--heartbeat must be a whole number'],
     [[...START, '127.0.0.1:9001', '--start', 'now'], '--start must be one of'],

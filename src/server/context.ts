@@ -19,6 +19,8 @@ export interface SessionContext {
   /** SHA-256, for digests. */
   readonly hash: HashFactory;
   readonly limits: Limits;
+  /** What reads in dqlite's own protocol are guaranteed to see: its requests carry no level. */
+  readonly dqliteReads: 'linearizable' | 'lease';
   readonly logger: Logger;
 }
 

@@ -2,17 +2,18 @@ import { logIndex, QuorateError, type Value } from '../base/index.ts';
 import type { NodeRequest } from '../node/index.ts';
 import type { ExtensionStatement, ReceivedRun } from '../wire/index.ts';
 
-/** Fields of a plain dqlite request: always linearizable at the leader, with C's batches of rows. */
+/** Fields of a plain dqlite request, which only a leader answers, with C's batches of rows. */
 export function plainRequest(
   database: string,
   work: NodeRequest['work'],
   declaration = '',
+  consistency: NodeRequest['consistency'] = 'linearizable',
 ): NodeRequest {
   return {
     database,
     work,
     format: 'dqlite',
-    consistency: 'linearizable',
+    consistency,
     minimumIndex: logIndex(0),
     maxStalenessMs: undefined,
     maxStalenessEntries: undefined,

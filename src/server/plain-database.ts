@@ -26,6 +26,7 @@ export class PlainDatabase {
   readonly statements = new StatementTable();
   readonly #statementsMax: number;
   readonly #declaration: string;
+  readonly #reads: SessionContext['dqliteReads'];
   #rowsAffected = 0;
   #lastInsertRowid = 0n;
 
@@ -33,6 +34,7 @@ export class PlainDatabase {
   constructor(context: SessionContext, name: string, declaration: string, lost: () => void) {
     this.name = name;
     this.#declaration = declaration;
+    this.#reads = context.dqliteReads;
     this.#statementsMax = context.limits.statementsPerConnection;
     this.session = context.services.openSession({
       readOnly: false,
@@ -75,7 +77,7 @@ export class PlainDatabase {
   }
 
   #request(work: NodeRequest['work']): NodeRequest {
-    return plainRequest(this.name, work, this.#declaration);
+    return plainRequest(this.name, work, this.#declaration, this.#reads);
   }
 
   /** The response to a request that the node has answered; undefined when its rows were the response. */

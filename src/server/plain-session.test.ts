@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SessionHarness, settle } from '../../test/support/session-harness.ts';
+import { HELLO_WORD, SessionHarness, settle } from '../../test/support/session-harness.ts';
 import { QuorateError } from '../base/index.ts';
 import { encodeClientRequest, RowSetWriter } from '../wire/index.ts';
 
@@ -43,6 +43,18 @@ describe('what a plain request asks of the node', () => {
     });
     expect(at.node.sessions.length).toBe(1);
     expect(at.node.last.session).toBe(at.node.sessions[0]);
+  });
+
+  test('where the node promises a lease, that; the extension says itself what it wants', () => {
+    const at = SessionHarness.open({}, 'test.db', 'lease');
+    at.send(query('SELECT 1'));
+    expect(at.node.last.request.consistency).toBe('lease');
+    const own = new SessionHarness(undefined, {}, 'lease');
+    own.session.receive(HELLO_WORD);
+    own.ask({ type: 'hello', version: 1 });
+    own.take();
+    own.ask({ type: 'describe', request: 1, database: 'test.db', sql: 'SELECT 1' });
+    expect(own.node.last.request.consistency).toBe('linearizable');
   });
 
   test('a prepared statement is its own text without what follows it', () => {

@@ -23,8 +23,11 @@ afterEach(async () => {
   running = undefined;
 });
 
-async function start(limits: Partial<Limits> = {}): Promise<void> {
-  running = await startSingleNode('127.0.0.1:9711', limits);
+async function start(
+  limits: Partial<Limits> = {},
+  dqliteReads?: 'linearizable' | 'lease',
+): Promise<void> {
+  running = await startSingleNode('127.0.0.1:9711', limits, dqliteReads);
 }
 
 async function connectPlain(database = 'db'): Promise<WireClient> {
@@ -84,6 +87,17 @@ describe('plain protocol on a real node', () => {
     await client.exec('CREATE TABLE t(x)');
     await client.exec('PRAGMA writable_schema=ON');
     expect((await client.exec("UPDATE sqlite_master SET sql = 'x'")).type).toBe('failure');
+  });
+
+  test('reads of plain clients ask no quorum where the node promises a lease', async () => {
+    await start({}, 'lease');
+    const client = await connectPlain();
+    await client.exec('CREATE TABLE t(x)');
+    const leased = () => running?.node.status().counters.leasedReads ?? 0;
+    const before = leased();
+    expect((await client.query('SELECT count(*) FROM t')).type).toBe('rows');
+    expect((await client.query('SELECT count(*) FROM t')).type).toBe('rows');
+    expect(leased() - before).toBeGreaterThan(0);
   });
 
   test('floats that are whole numbers stay floats, integers stay integers', async () => {

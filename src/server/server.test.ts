@@ -39,6 +39,7 @@ async function setup(
     services: node,
     hash: sha256,
     limits: { ...LIMITS, ...limits },
+    dqliteReads: 'linearizable',
     logger: (_level, _message, fields) => reasons.push(String(fields?.reason ?? fields?.error)),
     clock: systemClock,
     acceptRaft: () => undefined,

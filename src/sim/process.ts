@@ -53,6 +53,8 @@ export interface Environment {
   readonly heartbeatMs: number;
   readonly snapshotEntries: number;
   readonly segmentBytes: number;
+  /** What plain sessions are promised; both levels must keep it with the clocks that a profile draws. */
+  readonly dqliteReads: 'linearizable' | 'lease';
   readonly trace: TraceHash;
   log(level: LogLevel, host: string, message: string): void;
   /** For who reads the trace. */
@@ -305,6 +307,7 @@ export class SimulatedProcess {
       services: watchedServices(node, () => this.#arrives(clock)),
       hash,
       limits: LIMITS,
+      dqliteReads: this.#environment.dqliteReads,
       logger: log,
       clock,
       acceptRaft: (connection, id, address, rest) => node.acceptRaft(connection, id, address, rest),

@@ -13,6 +13,7 @@ import { Churn } from './churn.ts';
 import { Fleet } from './fleet.ts';
 import { Invariants, Violation } from './invariants.ts';
 import { SimulatedNetwork } from './network.ts';
+import type { Environment } from './process.ts';
 import type { Profile } from './profile.ts';
 import { Scheduler } from './scheduler.ts';
 import { TraceHash } from './trace-hash.ts';
@@ -85,7 +86,7 @@ export class World {
     const { scheduler, invariants, trace } = this;
     this.network = new SimulatedNetwork(scheduler, this.stream('network'), profile.network, trace);
     this.network.calm();
-    const environment = {
+    const environment: Environment = {
       scheduler,
       network: this.network,
       random: this.stream('processes'),
@@ -100,6 +101,7 @@ export class World {
       heartbeatMs: profile.heartbeatMs,
       snapshotEntries: profile.snapshotEntries,
       segmentBytes: profile.segmentBytes,
+      dqliteReads: this.stream('dqlite reads').uint32() % 2 === 0 ? 'linearizable' : 'lease',
       trace,
       log: (level: LogLevel, host: string, message: string) => this.#log(level, host, message),
       note: (host: string, text: string) => this.note(text, host),

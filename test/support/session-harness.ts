@@ -1,6 +1,6 @@
 import { LIMITS, type Limits, type NodeId, silent } from '../../src/base/index.ts';
 import { sha256 } from '../../src/net/index.ts';
-import { ClientSession } from '../../src/server/index.ts';
+import { ClientSession, type SessionContext } from '../../src/server/index.ts';
 import {
   type ClientRequest,
   type ClientResponse,
@@ -36,11 +36,18 @@ export class SessionHarness {
   ended: string | undefined;
   takenOver: { id: NodeId; address: string; rest: Uint8Array } | undefined;
 
-  constructor(node = new FakeNode(), limits: Partial<Limits> = {}) {
+  constructor(
+    node = new FakeNode(),
+    limits: Partial<Limits> = {},
+    dqliteReads: SessionContext['dqliteReads'] = 'linearizable',
+  ) {
     this.node = node;
     const harness = this;
     this.session = new ClientSession(
-      { services: node, hash: sha256, limits: { ...LIMITS, ...limits }, logger: silent },
+      {
+        ...{ services: node, hash: sha256, limits: { ...LIMITS, ...limits }, logger: silent },
+        dqliteReads,
+      },
       {
         get bufferedBytes() {
           return harness.buffered;
@@ -59,8 +66,12 @@ export class SessionHarness {
   }
 
   /** A session that has shaken hands and, if asked, has a database open. */
-  static open(limits: Partial<Limits> = {}, database = 'test.db'): SessionHarness {
-    const harness = new SessionHarness(new FakeNode(), limits);
+  static open(
+    limits: Partial<Limits> = {},
+    database = 'test.db',
+    dqliteReads: SessionContext['dqliteReads'] = 'linearizable',
+  ): SessionHarness {
+    const harness = new SessionHarness(new FakeNode(), limits, dqliteReads);
     harness.session.receive(HELLO_WORD);
     if (database !== '') {
       harness.send({ type: 'open', name: database, flags: 0n, vfs: 'volatile' });

@@ -20,7 +20,7 @@ import {
   TcpNetwork,
 } from '../../src/net/index.ts';
 import { Node } from '../../src/node/index.ts';
-import { Server } from '../../src/server/index.ts';
+import { Server, type ServerOptions } from '../../src/server/index.ts';
 
 const SQLITE = compileSqlite(
   readFileSync(
@@ -40,6 +40,7 @@ export interface SingleNode {
 export async function startSingleNode(
   address: string,
   limits: Partial<Limits> = {},
+  dqliteReads: ServerOptions['dqliteReads'] = 'linearizable',
 ): Promise<SingleNode> {
   const path = mkdtempSync(join(tmpdir(), 'quorate-server-'));
   const network = new TcpNetwork();
@@ -69,6 +70,7 @@ export async function startSingleNode(
     services: node,
     hash: sha256,
     limits: all,
+    dqliteReads,
     logger: silent,
     clock: systemClock,
     acceptRaft: (connection, id, from, rest) => node.acceptRaft(connection, id, from, rest),

@@ -133,6 +133,7 @@ export class Cluster {
       services: node,
       hash: () => ({ update: () => undefined, digest: () => new Uint8Array(32) }),
       limits: LIMITS,
+      dqliteReads: 'linearizable',
       logger: silent,
       clock,
       acceptRaft: (connection, peer, from, rest) => node.acceptRaft(connection, peer, from, rest),
