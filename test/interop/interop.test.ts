@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { connect } from '../../src/app/index.ts';
 import { buildPeers, interoperabilityRequired, type Peers } from './peers.ts';
 import { eventually, freePort, NodeProcess, quorate, runCommand } from './processes.ts';
 
@@ -185,6 +186,21 @@ describe.skipIf(typeof built === 'string')(
       expect(
         await shell(everybody, 'mixed.db', 'SELECT count(*) AS n, max(id) AS m FROM t'),
       ).toContain('82,82');
+    });
+
+    it('our client finds out that a node is an old C node, which answers no Hello', async () => {
+      const directory = mkdtempSync(join(root, 'old-'));
+      const c = await start(NodeProcess.c(peers.cNode, 1, await freePort(), directory));
+      const client = connect({ servers: [c.address], database: 'old.db' });
+      try {
+        await client.execute('CREATE TABLE t (v TEXT)');
+        const written = await client.execute('INSERT INTO t VALUES (?)', ['by our client']);
+        // C tells of no index.
+        expect(written).toMatchObject({ rowsAffected: 1, index: 0 });
+        expect(await client.query('SELECT v FROM t')).toEqual([{ v: 'by our client' }]);
+      } finally {
+        await client.close();
+      }
     });
 
     it('a directory written by C starts under Quorate and the reverse', async () => {
